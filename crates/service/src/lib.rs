@@ -1,0 +1,9 @@
+//! What the three services share: settings, telemetry, the inside listener, and how they begin and end.
+//! Nothing here knows what an event is.
+
+pub mod inside;
+pub mod lifecycle;
+pub mod settings;
+pub mod telemetry;
+
+pub use prometheus_client as metrics;

@@ -1,0 +1,163 @@
+//! Settings from environment variables. Every fault is listed at once, and `.env.example` is made from the same
+//! calls that read the values, so it cannot be out of date.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// One setting as `.env.example` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Described {
+    name: &'static str,
+    default: String,
+    doc: &'static str,
+}
+
+/// Reads settings one by one and remembers each fault.
+pub struct Reader {
+    values: BTreeMap<String, String>,
+    described: Vec<Described>,
+    faults: Vec<String>,
+}
+
+/// All that was wrong with the settings.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the settings cannot be used:", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Reader {
+    /// Reads from the process environment.
+    pub fn from_env() -> Self {
+        Self::new(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+    }
+
+    /// Reads from the given pairs.
+    pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { values: values.into_iter().collect(), described: Vec::new(), faults: Vec::new() }
+    }
+
+    /// A text; empty counts as not set.
+    pub fn text(&mut self, name: &'static str, default: &str, doc: &'static str) -> String {
+        self.describe(name, default, doc);
+        self.given(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A text that has no default: without it the service cannot start.
+    pub fn required(&mut self, name: &'static str, example: &str, doc: &'static str) -> String {
+        self.describe(name, example, doc);
+        self.given(name).unwrap_or_else(|| {
+            self.faults.push(format!("{name} is not set; for instance {name}={example}"));
+            String::new()
+        })
+    }
+
+    /// A whole number within `range`.
+    pub fn number(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>, doc: &'static str) -> u64 {
+        self.describe(name, &default.to_string(), doc);
+        let Some(given) = self.given(name) else { return default };
+        match given.parse::<u64>() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let (low, high) = range.into_inner();
+                self.faults.push(format!("{name}={given} is not a whole number from {low} to {high}"));
+                default
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn choice(&mut self, name: &'static str, choices: &[&'static str], doc: &'static str) -> &'static str {
+        let default = choices.first().copied().unwrap_or_default();
+        self.describe(name, default, doc);
+        let Some(given) = self.given(name) else { return default };
+        choices.iter().find(|choice| **choice == given).copied().unwrap_or_else(|| {
+            self.faults.push(format!("{name}={given} is none of {}", choices.join(", ")));
+            default
+        })
+    }
+
+    /// A value that parses from text; `what` says in the fault what it should be.
+    pub fn parsed<T: std::str::FromStr>(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        what: &str,
+        doc: &'static str,
+    ) -> Option<T> {
+        self.describe(name, default, doc);
+        let text = self.given(name).unwrap_or_else(|| default.to_owned());
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.faults.push(format!("{name}={text} is not {what}"));
+        }
+        parsed
+    }
+
+    /// A list separated by commas; blanks around the items do not count.
+    pub fn list(&mut self, name: &'static str, doc: &'static str) -> Vec<String> {
+        self.describe(name, "", doc);
+        let given = self.given(name).unwrap_or_default();
+        given.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A fault that only the caller can see, such as two settings that do not fit.
+    pub fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    /// Ends the reading: all faults at once, or none.
+    pub fn finish(self) -> Result<(), Faults> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults)) }
+    }
+
+    /// The settings read so far, as lines of `.env.example`.
+    pub fn example(&self) -> String {
+        self.described.iter().map(|s| format!("# {}\n{}={}\n", s.doc, s.name, s.default)).collect()
+    }
+
+    fn describe(&mut self, name: &'static str, default: &str, doc: &'static str) {
+        self.described.push(Described { name, default: default.to_owned(), doc });
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
+        self.values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(pairs: &[(&str, &str)]) -> Reader {
+        Reader::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn every_fault_is_listed_at_once() {
+        let mut reader = reader(&[("N", "eleven"), ("C", "blue")]);
+        reader.number("N", 3, 1..=10, "a number");
+        reader.choice("C", &["red", "green"], "a colour");
+        reader.required("U", "redis://…", "an address");
+        let faults = reader.finish().unwrap_err();
+        assert_eq!(
+            faults.to_string(),
+            "3 of the settings cannot be used:\n  N=eleven is not a whole number from 1 to 10\n  C=blue is none of red, green\n  U is not set; for instance U=redis://…"
+        );
+    }
+
+    #[test]
+    fn an_empty_value_is_the_default() {
+        let mut reader = reader(&[("N", " ")]);
+        assert_eq!(reader.number("N", 3, 1..=10, "a number"), 3);
+        assert_eq!(reader.example(), "# a number\nN=3\n");
+        assert!(reader.finish().is_ok());
+    }
+}
