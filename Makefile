@@ -1,0 +1,45 @@
+# The two set-up commands are `make run` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help deps run stop reset test test-crash lint generate bench fuzz
+
+target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+deps: ## Install redis-server, PostgreSQL and FerretDB where they are missing
+	@scripts/deps.sh
+
+run: deps ## Run a pipeline on this machine; ARGS=--check runs it unattended and proves the guarantee
+	@cargo build --workspace --bins
+	@exec $(target)/debug/eventpipeline dev $(ARGS)
+
+stop: ## Stop the pipeline that `make run` started
+	@$(target)/debug/eventpipeline stop
+
+reset: ## Forget its data, keys and people
+	@$(target)/debug/eventpipeline reset
+
+test: deps ## All tests, with real stores on free ports
+	@cargo build --workspace --bins
+	@cargo xtask test $(ARGS)
+
+test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
+	@cargo build --workspace --bins
+	@cargo xtask test --package eventpipeline-testbed
+
+lint: ## Format, clippy, tidy
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo xtask tidy
+
+generate: ## Make .env.example and docs/openapi.json again
+	@cargo xtask generate
+
+bench: deps ## A first table of figures, as ratios to redis-benchmark in the same run
+	@cargo build --release --workspace --bins
+	@cargo run --release --package eventpipeline-testbed --bin bench
+
+fuzz: ## Fuzz the parser and the frame decoder, a minute each (needs nightly)
+	@command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+	cd crates/event && cargo +nightly fuzz run parse_batch -- -max_total_time=60 && cargo +nightly fuzz run decode_frame -- -max_total_time=60

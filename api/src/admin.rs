@@ -1,0 +1,178 @@
+//! What the routes of administration share: small JSON bodies, who asks, and what refusals of the accounts look like.
+
+use accounts::{Actor, LoginError, Origin, Scope};
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::app::Shared;
+use crate::auth::Caller;
+use crate::ingest::body;
+use crate::problem::Problem;
+use crate::settings::Limits;
+
+/// Bytes of a body of administration; the largest, a thousand ids to replay, has 35 KiB.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Seconds to wait after PostgreSQL or the password queue was not there.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// A body of administration, and who asks for it.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let (parts, body): (_, Body) = request.into_parts();
+        let limits = Limits { body_bytes_max: BODY_BYTES_MAX, inflated_bytes_max: BODY_BYTES_MAX, ..app.limits };
+        let bytes = body::read(&parts.headers, body, &limits).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// JSON that is none is a 400; JSON of another shape is a 422 with a pointer to the place.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let detail = error.inner().to_string();
+        if error.inner().is_data() {
+            let pointer = pointer(&error.path().to_string(), &detail);
+            return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer);
+        }
+        Problem::bad_request("invalid_json", format!("the body is no JSON: {detail}"))
+    })?;
+    json.end().map_err(|_| Problem::bad_request("invalid_json", "there is more after the JSON value"))?;
+    Ok(value)
+}
+
+/// `ids[3]` → `/ids/3`; for a field that is missing or unknown, whose path is that of its parent, its name is added.
+fn pointer(path: &str, detail: &str) -> String {
+    let mut pointer = String::new();
+    for part in path.split(['.', '[', ']']).filter(|part| !part.is_empty() && *part != "?") {
+        pointer.push('/');
+        pointer.push_str(&part.replace('~', "~0").replace('/', "~1"));
+    }
+    let named = ["missing field `", "unknown field `"].iter().find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    if let Some(name) = named
+        && !pointer.ends_with(&format!("/{name}"))
+    {
+        pointer.push('/');
+        pointer.push_str(name);
+    }
+    pointer
+}
+
+/// A caller who may change things. Refused before the body is looked at.
+pub struct Admin(pub Caller);
+
+impl FromRequestParts<Shared> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.require(Scope::Admin)?;
+        Ok(Self(caller))
+    }
+}
+
+/// Who asks, for the audit log.
+pub fn origin(caller: &Caller, headers: &HeaderMap) -> Origin {
+    let actor = match caller {
+        Caller::Key(key) => Actor::Key(key.id),
+        Caller::Person(person) => Actor::Person(person.clone()),
+    };
+    Origin { actor, request_id: request_id(headers) }
+}
+
+/// The id that the server gave the request, or kept.
+pub fn request_id(headers: &HeaderMap) -> String {
+    headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// Keys and people are looked at by every person, but only by keys that may change them: a key that reads events
+/// need not know who administers.
+pub fn may_look(caller: &Caller) -> Result<(), Problem> {
+    match caller {
+        Caller::Person(_) => Ok(()),
+        Caller::Key(_) => caller.require(Scope::Admin),
+    }
+}
+
+impl From<accounts::Error> for Problem {
+    fn from(error: accounts::Error) -> Self {
+        use accounts::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::Unavailable(_) => {
+                tracing::warn!("{detail}");
+                let detail = "PostgreSQL is out of reach; what was asked may or may not have happened, look before you ask again";
+                Self::unavailable("accounts_unavailable", detail, RETRY_AFTER_SECONDS)
+            }
+            E::NotAnnounced => Self::unavailable("change_not_announced", detail, RETRY_AFTER_SECONDS),
+            E::Busy => Self::unavailable("busy", detail, 1),
+            E::NotFound(_) => Self::not_found(detail),
+            E::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", detail).at("/email"),
+            E::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", detail),
+            E::Full { .. } => Self::new(StatusCode::CONFLICT, "limit_reached", detail),
+            E::Invalid { field, reason } => {
+                let pointer = if field == "body" { String::new() } else { format!("/{field}") };
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", reason).at(pointer)
+            }
+            E::System(_) | E::Database(_) => internal(&detail),
+        }
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LoginError::WrongCredentials => Self::unauthorized("wrong_credentials", detail),
+            LoginError::Throttled(wait) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins", detail).retry_after(wait.as_secs().max(1))
+            }
+            LoginError::Busy => Self::unavailable("busy", detail, 1),
+            LoginError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// A fault of ours: the log has it, the caller gets no innards.
+pub fn internal(detail: &str) -> Problem {
+    tracing::error!("{detail}");
+    let detail = "the server failed at this; its log has the reason under this request's id";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its shape matters")]
+    struct Shape {
+        user_id: String,
+        #[serde(default)]
+        ids: Vec<u8>,
+    }
+
+    #[test]
+    fn a_body_of_another_shape_is_pointed_at() {
+        for (body, status, code, pointer) in [
+            (r#"{"userId": 5}"#, 422, "invalid_field", Some("/userId")),
+            (r#"{"userId": "a", "ids": [1, "b"]}"#, 422, "invalid_field", Some("/ids/1")),
+            (r#"{"userId": "a", "more": 1}"#, 422, "invalid_field", Some("/more")),
+            ("{}", 422, "invalid_field", Some("/userId")),
+            ("[]", 422, "invalid_field", Some("")),
+            ("{", 400, "invalid_json", None),
+            ("", 400, "invalid_json", None),
+            (r#"{"userId": "a"} x"#, 400, "invalid_json", None),
+        ] {
+            let problem = parse::<Shape>(body.as_bytes()).unwrap_err();
+            assert_eq!((problem.status, problem.code, problem.pointer.as_deref()), (status, code, pointer), "{body}");
+        }
+    }
+}

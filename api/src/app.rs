@@ -1,0 +1,120 @@
+//! What the handlers share, and which paths each listener serves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use accounts::Accounts;
+use axum::Router;
+use axum::middleware::from_fn;
+use redis::aio::ConnectionManager;
+use store::Store;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::ingest::{Ingest, Pressure};
+use crate::metrics::Metrics;
+use crate::problem::{no_such_method, no_such_path};
+use crate::routes;
+use crate::routes::stats::Stats;
+use crate::server::headers;
+use crate::settings::{Limits, Settings};
+
+/// What the handlers share.
+pub struct App {
+    /// Limits of requests.
+    pub limits: Limits,
+    /// The way into the streams.
+    pub ingest: Ingest,
+    /// How full Redis is.
+    pub pressure: Pressure,
+    /// Keys and people.
+    pub accounts: Accounts,
+    /// Events and dead letters.
+    pub store: Store,
+    /// Short commands only; nothing here blocks.
+    pub redis: ConnectionManager,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The last 15 minutes.
+    pub stats: Stats,
+    /// When the process began.
+    pub started: Instant,
+    /// Set at the first signal: ready no more.
+    pub draining: AtomicBool,
+}
+
+/// What handlers take as state.
+pub type Shared = Arc<App>;
+
+impl App {
+    /// Whether this process can take events now; `Err` says why not.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("stopping".into());
+        }
+        if self.pressure.is_full() {
+            return Err("Redis is full; workers are draining it".into());
+        }
+        match self.pressure.answered() {
+            Some((age, _)) if age.as_secs() < 3 => Ok(()),
+            Some((age, _)) => Err(format!("Redis has not answered for {} s", age.as_secs())),
+            None => Err("Redis has not answered yet".into()),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "EventPipeline",
+    description = "Events in, each stored once. What was acknowledged is stored or in the dead letters, for good."
+))]
+struct Document;
+
+/// The routers of the two listeners, and the document that describes the larger one.
+pub struct Routers {
+    /// Port 3001.
+    pub public: Router,
+    /// Port 3000.
+    pub console: Router,
+}
+
+/// Builds both routers.
+pub fn routers(app: &Shared, settings: &Settings) -> Routers {
+    let (console, document) = everything().split_for_parts();
+    let json: Arc<str> = document.to_pretty_json().unwrap_or_default().into();
+    let (public, _) = public().split_for_parts();
+    let finish = |router: Router<Shared>| {
+        let json = Arc::clone(&json);
+        let document = move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], json.to_string()) };
+        router
+            .route("/api/openapi.json", axum::routing::get(document))
+            .fallback(no_such_path)
+            .method_not_allowed_fallback(no_such_method)
+            .with_state(Arc::clone(app))
+            .layer(headers::cors(&settings.allowed_origins))
+            .layer(from_fn(headers::security))
+    };
+    Routers { public: finish(public), console: finish(console) }
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> String {
+    everything().into_openapi().to_pretty_json().unwrap_or_default()
+}
+
+fn public() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(routes::ingest::router())
+        .merge(routes::events::router())
+        .merge(routes::dlq::router())
+        .merge(routes::health::router())
+}
+
+fn everything() -> OpenApiRouter<Shared> {
+    public()
+        .merge(routes::auth::router())
+        .merge(routes::keys::router())
+        .merge(routes::users::router())
+        .merge(routes::stats::router())
+}

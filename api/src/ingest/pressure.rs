@@ -1,0 +1,155 @@
+//! How full Redis is, by the counters of queued bytes; and how long a refused sender should wait, by the rate at
+//! which workers really drain it. Used memory would not do: it holds the marks, which give way by themselves.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use event::keys::{BYTES_IN, BYTES_OUT, Keys};
+use redis::aio::ConnectionManager;
+use tokio::time::Instant;
+
+/// Often enough that at 250 MB/s no more than 5 % of a 1 GiB Redis comes in between two looks.
+const POLL: Duration = Duration::from_millis(200);
+/// Refuse at this share of the memory: the rest is for marks, overhead and the workers' own writes.
+const FULL_PERCENT: u64 = 90;
+/// Take again below this share, so that the answer does not flap.
+const EASED_PERCENT: u64 = 85;
+/// A sender is never told to stay away longer: a guess about the future is not worth more than a minute.
+const RETRY_AFTER_SECONDS_MAX: u64 = 60;
+
+/// Shared with the request handlers. Cheap to read.
+#[derive(Clone, Default)]
+pub struct Pressure(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    full: AtomicBool,
+    queued_bytes: AtomicU64,
+    retry_after_seconds: AtomicU64,
+    answered: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Pressure {
+    /// Polls until the process ends. `memory_bytes` 0 means that Redis has no limit, so only Redis itself says full.
+    pub fn start(keys: Vec<Keys>, redis: ConnectionManager, memory_bytes: u64) -> Self {
+        let pressure = Self::default();
+        tokio::spawn(pressure.clone().poll(keys, redis, memory_bytes));
+        pressure
+    }
+
+    /// Whether to refuse now.
+    pub fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of frames not yet acknowledged by workers.
+    pub fn queued_bytes(&self) -> u64 {
+        self.0.queued_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What `Retry-After` to give, in seconds.
+    pub fn retry_after_seconds(&self) -> u64 {
+        self.0.retry_after_seconds.load(Ordering::Relaxed).max(1)
+    }
+
+    /// How long ago Redis answered a look, and how long it took.
+    pub fn answered(&self) -> Option<(Duration, Duration)> {
+        let answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.map(|(at, took)| (at.elapsed(), took))
+    }
+
+    async fn poll(self, keys: Vec<Keys>, mut redis: ConnectionManager, memory_bytes: u64) {
+        let mut ticks = tokio::time::interval(POLL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut drain = DrainRate::default();
+        loop {
+            ticks.tick().await;
+            let began = Instant::now();
+            let Ok((bytes_in, bytes_out)) = read(&keys, &mut redis).await else { continue };
+            *self.0.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, began.elapsed()));
+            let queued = bytes_in.saturating_sub(bytes_out);
+            let rate = drain.sample(bytes_out, began);
+            self.0.queued_bytes.store(queued, Ordering::Relaxed);
+            let full = is_full(self.is_full(), queued, memory_bytes);
+            if full != self.is_full() {
+                tracing::warn!(full, queued_bytes = queued, memory_bytes, "Redis is {}", if full { "full: refusing events" } else { "taking events again" });
+            }
+            self.0.full.store(full, Ordering::Relaxed);
+            let excess = queued.saturating_sub(memory_bytes / 100 * EASED_PERCENT);
+            self.0.retry_after_seconds.store(retry_after(excess, rate), Ordering::Relaxed);
+        }
+    }
+}
+
+async fn read(keys: &[Keys], redis: &mut ConnectionManager) -> redis::RedisResult<(u64, u64)> {
+    let mut pipe = redis::pipe();
+    for keys in keys {
+        pipe.cmd("HMGET").arg(&keys.counters).arg(BYTES_IN).arg(BYTES_OUT);
+    }
+    let counters: Vec<(Option<u64>, Option<u64>)> = pipe.query_async(redis).await?;
+    let sum = |pick: fn(&(Option<u64>, Option<u64>)) -> Option<u64>| counters.iter().filter_map(pick).sum();
+    Ok((sum(|c| c.0), sum(|c| c.1)))
+}
+
+fn is_full(was_full: bool, queued: u64, memory: u64) -> bool {
+    let percent = if was_full { EASED_PERCENT } else { FULL_PERCENT };
+    memory > 0 && queued >= memory / 100 * percent
+}
+
+fn retry_after(excess_bytes: u64, drained_per_second: f64) -> u64 {
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded seconds")]
+    let seconds = (excess_bytes as f64 / drained_per_second.max(1.0)).ceil() as u64;
+    seconds.clamp(1, RETRY_AFTER_SECONDS_MAX)
+}
+
+/// Bytes that workers acknowledge a second, smoothed over about two seconds.
+#[derive(Default)]
+struct DrainRate {
+    last: Option<(u64, Instant)>,
+    per_second: f64,
+}
+
+impl DrainRate {
+    fn sample(&mut self, bytes_out: u64, now: Instant) -> f64 {
+        if let Some((before, at)) = self.last {
+            let seconds = now.duration_since(at).as_secs_f64().max(0.001);
+            #[allow(clippy::cast_precision_loss, reason = "a rate")]
+            let rate = bytes_out.saturating_sub(before) as f64 / seconds;
+            self.per_second += (rate - self.per_second) * (seconds / 2.0).min(1.0);
+        }
+        self.last = Some((bytes_out, now));
+        self.per_second
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_at_90_percent_and_eased_only_below_85() {
+        assert!(!is_full(false, 899, 1000));
+        assert!(is_full(false, 900, 1000));
+        assert!(is_full(true, 850, 1000));
+        assert!(!is_full(true, 849, 1000));
+        assert!(!is_full(false, u64::MAX, 0), "no limit, never full by the counters");
+    }
+
+    #[test]
+    fn retry_after_is_the_excess_over_the_drain_rate_within_a_minute() {
+        assert_eq!(retry_after(0, 0.0), 1);
+        assert_eq!(retry_after(1000, 100.0), 10);
+        assert_eq!(retry_after(u64::MAX, 0.0), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_drain_rate_follows_the_workers() {
+        let mut rate = DrainRate::default();
+        for n in 0..60u64 {
+            rate.sample(n * 200, Instant::now());
+            tokio::time::advance(Duration::from_millis(200)).await;
+        }
+        assert!((rate.per_second - 1000.0).abs() < 50.0, "{}", rate.per_second);
+    }
+}

@@ -1,0 +1,19 @@
+//! The API: HTTP in, frames out; queries on what was stored. Nothing here writes to MongoDB's `events`.
+//!
+//! One event, top to bottom: `server` → `auth` → `routes::ingest` → `ingest::body` → `event::parse` → `ingest`
+//! (`buffer`, `flight`, `write`) → the stream.
+
+pub mod admin;
+pub mod app;
+pub mod auth;
+pub mod ingest;
+pub mod letters;
+pub mod metrics;
+pub mod prefer;
+pub mod problem;
+pub mod query;
+pub mod routes;
+pub mod sampler;
+pub mod server;
+pub mod settings;
+pub mod stored;

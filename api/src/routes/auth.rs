@@ -1,0 +1,240 @@
+//! Signing in, who one is, and one's own settings.
+
+use std::net::SocketAddr;
+
+use accounts::{Person, Preferences, Role, Theme};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::admin::{Json, request_id};
+use crate::app::Shared;
+use crate::auth::Caller;
+use crate::problem::Problem;
+
+/// The routes of this file.
+pub fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(me)).routes(routes!(settings, set_settings))
+}
+
+/// E-mail and password of a person.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// In any case.
+    #[schema(example = "admin@example.com")]
+    email: String,
+    /// 8 to 256 bytes.
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// A token, and whose it is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginReply {
+    /// A JWT, to be sent as `Authorization: Bearer`.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// Seconds that it lives.
+    expires_in: u32,
+    user: PersonReply,
+}
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+pub struct PersonReply {
+    #[schema(format = "uuid")]
+    id: String,
+    email: String,
+    role: RoleName,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleName {
+    /// Everything.
+    Admin,
+    /// Look at everything, change nothing but their own settings.
+    Viewer,
+}
+
+impl From<Role> for RoleName {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::Viewer => Self::Viewer,
+        }
+    }
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Admin => Self::Admin,
+            RoleName::Viewer => Self::Viewer,
+        }
+    }
+}
+
+impl From<Person> for PersonReply {
+    fn from(person: Person) -> Self {
+        Self { id: person.id.to_string(), email: person.email, role: person.role.into() }
+    }
+}
+
+/// Who is calling: a person, or a key.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Me {
+    /// A person, by a token.
+    Person(PersonReply),
+    /// A program, by an API key.
+    Key(KeyReply),
+}
+
+/// The key that is calling.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReply {
+    /// The public part of the key.
+    id: String,
+    name: Option<String>,
+    /// `ingest`, `read`, `admin`.
+    scopes: Vec<&'static str>,
+    /// `null`: no limit.
+    rate_events_per_second: Option<u32>,
+}
+
+/// What a person chose in the console. What is left out gets its default.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SettingsBody {
+    /// `system`, `light` or `dark`.
+    theme: ThemeName,
+    /// An IANA name, or `local` for that of the browser.
+    #[schema(example = "Europe/Vienna", max_length = 64)]
+    time_zone: String,
+    /// Rows of a page in lists.
+    #[schema(minimum = 10, maximum = 1000)]
+    page_rows: u32,
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ThemeName {
+    /// As the system has it.
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Default for SettingsBody {
+    fn default() -> Self {
+        Preferences::default().into()
+    }
+}
+
+impl From<Preferences> for SettingsBody {
+    fn from(stored: Preferences) -> Self {
+        let theme = match stored.theme {
+            Theme::System => ThemeName::System,
+            Theme::Light => ThemeName::Light,
+            Theme::Dark => ThemeName::Dark,
+        };
+        Self { theme, time_zone: stored.time_zone, page_rows: stored.page_rows }
+    }
+}
+
+impl From<SettingsBody> for Preferences {
+    fn from(body: SettingsBody) -> Self {
+        let theme = match body.theme {
+            ThemeName::System => Theme::System,
+            ThemeName::Light => Theme::Light,
+            ThemeName::Dark => Theme::Dark,
+        };
+        Self { theme, time_zone: body.time_zone, page_rows: body.page_rows }
+    }
+}
+
+/// Sign in.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = Login, responses(
+    (status = 200, description = "Signed in", body = LoginReply),
+    (status = 401, description = "E-mail or password is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Too many failures", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "PostgreSQL is away", body = Problem, content_type = "application/problem+json"),
+))]
+async fn login(
+    State(app): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Json(login): Json<Login>,
+) -> Result<axum::Json<LoginReply>, Problem> {
+    let token = app.accounts.login(&login.email, &login.password, peer.ip(), &request_id(&headers)).await?;
+    Ok(axum::Json(LoginReply {
+        access_token: token.text,
+        token_type: "Bearer",
+        expires_in: token.expires_in,
+        user: token.person.into(),
+    }))
+}
+
+/// Who is calling.
+#[utoipa::path(get, path = "/api/v1/auth/me", tag = "auth", responses(
+    (status = 200, description = "The caller", body = Me),
+    (status = 401, description = "No good credential", body = Problem, content_type = "application/problem+json"),
+))]
+async fn me(caller: Caller) -> axum::Json<Me> {
+    axum::Json(match caller {
+        Caller::Person(person) => Me::Person(person.into()),
+        Caller::Key(key) => Me::Key(KeyReply {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            scopes: key.scopes.iter().map(accounts::Scope::name).collect(),
+            rate_events_per_second: key.rate,
+        }),
+    })
+}
+
+/// One's own settings.
+#[utoipa::path(get, path = "/api/v1/settings", tag = "settings", responses(
+    (status = 200, description = "The caller's settings", body = SettingsBody),
+    (status = 403, description = "A key has no settings", body = Problem, content_type = "application/problem+json"),
+))]
+async fn settings(State(app): State<Shared>, caller: Caller) -> Result<axum::Json<SettingsBody>, Problem> {
+    let stored = app.accounts.preferences(person(&caller)?.id).await?;
+    Ok(axum::Json(stored.into()))
+}
+
+/// Replace one's own settings.
+#[utoipa::path(put, path = "/api/v1/settings", tag = "settings", request_body = SettingsBody, responses(
+    (status = 200, description = "As they are now", body = SettingsBody),
+    (status = 403, description = "A key has no settings", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
+))]
+async fn set_settings(
+    State(app): State<Shared>,
+    caller: Caller,
+    Json(body): Json<SettingsBody>,
+) -> Result<axum::Json<SettingsBody>, Problem> {
+    app.accounts.set_preferences(person(&caller)?.id, &body.clone().into()).await?;
+    Ok(axum::Json(body))
+}
+
+fn person(caller: &Caller) -> Result<&Person, Problem> {
+    match caller {
+        Caller::Person(person) => Ok(person),
+        Caller::Key(_) => {
+            let detail = "settings belong to a person; sign in and send the token";
+            Err(Problem::new(StatusCode::FORBIDDEN, "people_only", detail))
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! `/api/v1/dlq`: dead letters, grouped by cause, one by one, sent again or given up.
+
+use accounts::Scope;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use bson::{DateTime, Document, doc};
+use event::{EventId, TYPE_BYTES_MAX, USER_ID_BYTES_MAX};
+use serde::{Deserialize, Serialize};
+use store::Status;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::admin::{Admin, Json, origin};
+use crate::app::Shared;
+use crate::auth::Caller;
+use crate::ingest::{Failure, unix_ms};
+pub use crate::letters::{DeadLetter, Letter};
+use crate::letters::{Filter, Group, Payload, REPLAY_BYTES_MAX, StatusFilter, closing, groups};
+use crate::problem::Problem;
+use crate::query::{Cursor, Id, LIMIT_MAX, Params};
+use crate::routes::events::{QUERY_TIME_MAX, answer, before, binary};
+
+/// Causes listed, at most; codes are few.
+const GROUPS_MAX: usize = 100;
+/// Bytes of a class or a code in a filter.
+const CAUSE_BYTES_MAX: usize = 100;
+
+/// The routes of this file.
+pub fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one)).routes(routes!(replay)).routes(routes!(discard))
+}
+
+/// Dead letters, the last failed first, and how many there are of each cause.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LetterList {
+    /// By cause and type, most first; only in the first page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<Group>>,
+    items: Vec<DeadLetter>,
+    /// `null`: there are no more.
+    next_cursor: Option<String>,
+}
+
+/// One dead letter with what it carries.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LetterReply {
+    #[serde(flatten)]
+    letter: DeadLetter,
+    payload: Payload,
+}
+
+/// Which dead letters: `ids` or `filter`, one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Selection {
+    /// 1 to 1,000 ids, 32 hexadecimal digits each.
+    ids: Option<Vec<String>>,
+    filter: Option<Filter>,
+    /// Only say what would be done.
+    #[serde(default)]
+    dry_run: bool,
+    /// At most this many, the longest dead first; 1 to 1,000.
+    #[serde(default = "limit_max")]
+    #[schema(minimum = 1, maximum = 1000)]
+    limit: u32,
+}
+
+fn limit_max() -> u32 {
+    LIMIT_MAX
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    dry_run: bool,
+    /// Letters replayed or discarded, or that would be.
+    letters: usize,
+    /// Events queued, or that would be; a frame has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<usize>,
+    /// The letters by cause and type.
+    groups: Vec<Group>,
+    /// Letters that could not be sent again, and why.
+    skipped: Vec<Skipped>,
+    /// There are more that were asked for: ask again.
+    more: bool,
+}
+
+/// A letter that was left as it is.
+#[derive(Serialize, ToSchema)]
+pub struct Skipped {
+    id: String,
+    /// `undecodable`, `not_found` or `done_before`.
+    code: &'static str,
+    detail: String,
+}
+
+/// Dead letters, the last failed first.
+#[utoipa::path(get, path = "/api/v1/dlq", tag = "dead letters", params(
+    ("status" = Option<String>, Query, description = "open (when left out), replayed, discarded or all"),
+    ("class" = Option<String>, Query, description = "Class of the cause"),
+    ("code" = Option<String>, Query, description = "Code of the cause"),
+    ("type" = Option<String>, Query, description = "Type of the event"),
+    ("userId" = Option<String>, Query, description = "Whose event"),
+    ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when left out"),
+    ("cursor" = Option<String>, Query, description = "nextCursor of the answer before"),
+), responses(
+    (status = 200, description = "Some dead letters, and counts by cause", body = LetterList),
+    (status = 400, description = "A query parameter that cannot be", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
+))]
+async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> Result<axum::Json<LetterList>, Problem> {
+    caller.require(Scope::Read)?;
+    let words = [
+        ("open", StatusFilter::Open),
+        ("replayed", StatusFilter::Replayed),
+        ("discarded", StatusFilter::Discarded),
+        ("all", StatusFilter::All),
+    ];
+    let filter = Filter {
+        status: params.word("status", &words)?,
+        class: params.text("class", CAUSE_BYTES_MAX)?,
+        code: params.text("code", CAUSE_BYTES_MAX)?,
+        r#type: params.text("type", TYPE_BYTES_MAX)?,
+        // a frame's surrogate is a little longer than any user's
+        user_id: params.text("userId", USER_ID_BYTES_MAX)?,
+    };
+    let (limit, cursor) = (params.limit()?, params.cursor()?);
+    params.finish()?;
+    let mut matching = filter.document();
+    let groups = match cursor {
+        None => Some(answer(by_cause(&app, matching.clone())).await?),
+        Some(cursor) => {
+            matching.insert("$or", before(&cursor, "lastFailedAt"));
+            None
+        }
+    };
+    let (letters, more) = answer(find(&app, matching, -1, limit, doc! {"payload": 0})).await?;
+    let last = letters.last().filter(|_| more).and_then(|letter| {
+        Some(Cursor { at_ms: letter.last_failed_at.timestamp_millis(), id: letter.id()?.0 }.encode())
+    });
+    let items = letters.iter().map(Letter::summary).collect();
+    Ok(axum::Json(LetterList { groups, items, next_cursor: last }))
+}
+
+async fn by_cause(app: &Shared, matching: Document) -> mongodb::error::Result<Vec<Group>> {
+    let stages = [
+        doc! {"$match": matching},
+        doc! {"$group": {"_id": {"class": "$reason.class", "code": "$reason.code", "type": "$type"}, "count": {"$sum": 1}}},
+        doc! {"$sort": {"count": -1}},
+        doc! {"$limit": i64::try_from(GROUPS_MAX).unwrap_or(i64::MAX)},
+    ];
+    let mut rows = app.store.dead_letters.aggregate(stages).max_time(QUERY_TIME_MAX).await?;
+    let mut groups = Vec::new();
+    while rows.advance().await? {
+        let row = rows.deserialize_current()?;
+        let Ok(cause) = row.get_document("_id") else { continue };
+        let text = |name| cause.get_str(name).unwrap_or_default().to_owned();
+        let count = match row.get("count") {
+            Some(bson::Bson::Int32(count)) => u64::try_from(*count).unwrap_or(0),
+            Some(bson::Bson::Int64(count)) => u64::try_from(*count).unwrap_or(0),
+            _ => 0,
+        };
+        let r#type = cause.get_str("type").ok().map(str::to_owned);
+        groups.push(Group { class: text("class"), code: text("code"), r#type, count });
+    }
+    Ok(groups)
+}
+
+/// Up to `limit` letters by the time of their last failure, and whether there are more. With payloads it also ends
+/// before they get too many bytes.
+async fn find(
+    app: &Shared,
+    matching: Document,
+    order: i32,
+    limit: u32,
+    projection: Document,
+) -> mongodb::error::Result<(Vec<Letter>, bool)> {
+    let mut rows = app
+        .store
+        .dead_letters
+        .find(matching)
+        .sort(doc! {"lastFailedAt": order, "_id": order})
+        .projection(projection)
+        .limit(i64::from(limit) + 1)
+        .max_time(QUERY_TIME_MAX)
+        .await?;
+    let (mut letters, mut bytes) = (Vec::new(), 0);
+    while rows.advance().await? {
+        if letters.len() >= limit as usize {
+            return Ok((letters, true));
+        }
+        let Some(letter) = Letter::read(rows.deserialize_current()?) else { continue };
+        bytes += letter.payload_bytes();
+        if bytes > REPLAY_BYTES_MAX && !letters.is_empty() {
+            return Ok((letters, true));
+        }
+        letters.push(letter);
+    }
+    Ok((letters, false))
+}
+
+/// One dead letter with what it carries.
+#[utoipa::path(get, path = "/api/v1/dlq/{id}", tag = "dead letters", params(
+    ("id" = String, Path, description = "32 hexadecimal digits"),
+), responses(
+    (status = 200, description = "The dead letter", body = LetterReply),
+    (status = 404, description = "There is none of that id", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
+))]
+async fn one(State(app): State<Shared>, caller: Caller, Id(id): Id) -> Result<axum::Json<LetterReply>, Problem> {
+    caller.require(Scope::Read)?;
+    let none = || Problem::not_found("there is no dead letter of this id; ids are 32 hexadecimal digits");
+    let id: EventId = id.parse().map_err(|_| none())?;
+    let find = async { app.store.dead_letters.find_one(doc! {"_id": binary(&id.0)}).max_time(QUERY_TIME_MAX).await };
+    let letter = answer(find).await?.and_then(Letter::read).ok_or_else(none)?;
+    Ok(axum::Json(LetterReply { letter: letter.summary(), payload: letter.decoded() }))
+}
+
+/// Queue dead letters again, past the marks of seen ids. Those that fail again come back with one more attempt.
+#[utoipa::path(post, path = "/api/v1/dlq/replay", tag = "dead letters", request_body = Selection, responses(
+    (status = 200, description = "Queued again", body = Done),
+    (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "MongoDB or Redis is away, or Redis is full: ask again, nothing is doubled", body = Problem, content_type = "application/problem+json"),
+))]
+async fn replay(
+    State(app): State<Shared>,
+    Admin(caller): Admin,
+    headers: HeaderMap,
+    Json(selection): Json<Selection>,
+) -> Result<axum::Json<Done>, Problem> {
+    let Selected { letters, mut skipped, more } = select(&app, &selection, Document::new()).await?;
+    let (mut good, mut events) = (Vec::new(), Vec::new());
+    for letter in letters {
+        match letter.events() {
+            Ok(own) => events.extend(own.into_iter().map(|(id, bytes)| (id, bytes.to_vec()))),
+            Err(why) => {
+                skipped.push(Skipped { id: letter.summary().id, code: "undecodable", detail: why });
+                continue;
+            }
+        }
+        good.push(letter);
+    }
+    let count = events.len();
+    if !selection.dry_run && count > 0 {
+        queue(&app, events).await?;
+        // Only now: a crash in between leaves them open, and a second replay stores nothing twice.
+        close(&app, &good, Status::Replayed, &origin(&caller, &headers)).await?;
+    }
+    let groups = groups(good.iter());
+    let done = Done { dry_run: selection.dry_run, letters: good.len(), events: Some(count), groups, skipped, more };
+    Ok(axum::Json(done))
+}
+
+/// Give dead letters up. Their payloads stay to be looked at.
+#[utoipa::path(post, path = "/api/v1/dlq/discard", tag = "dead letters", request_body = Selection, responses(
+    (status = 200, description = "Given up", body = Done),
+    (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
+))]
+async fn discard(
+    State(app): State<Shared>,
+    Admin(caller): Admin,
+    headers: HeaderMap,
+    Json(selection): Json<Selection>,
+) -> Result<axum::Json<Done>, Problem> {
+    let Selected { letters, skipped, more } = select(&app, &selection, doc! {"payload": 0}).await?;
+    if !selection.dry_run {
+        close(&app, &letters, Status::Discarded, &origin(&caller, &headers)).await?;
+    }
+    let groups = groups(letters.iter());
+    let done = Done { dry_run: selection.dry_run, letters: letters.len(), events: None, groups, skipped, more };
+    Ok(axum::Json(done))
+}
+
+struct Selected {
+    letters: Vec<Letter>,
+    skipped: Vec<Skipped>,
+    more: bool,
+}
+
+/// What was asked for. By filter only open letters unless it says otherwise; by id any that was not replayed.
+async fn select(app: &Shared, selection: &Selection, projection: Document) -> Result<Selected, Problem> {
+    let fault = |pointer: &str, detail: &str| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer)
+    };
+    if selection.limit == 0 || selection.limit > LIMIT_MAX {
+        return Err(fault("/limit", "1 to 1,000"));
+    }
+    let ids = match (&selection.ids, &selection.filter) {
+        (None, Some(filter)) => {
+            if filter.status == Some(StatusFilter::Replayed) || filter.status == Some(StatusFilter::All) {
+                return Err(fault("/filter/status", "open or discarded; what was replayed comes back by itself when it fails"));
+            }
+            let (letters, more) = answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
+            return Ok(Selected { letters, skipped: Vec::new(), more });
+        }
+        (Some(ids), None) if (1..=LIMIT_MAX as usize).contains(&ids.len()) => ids,
+        (Some(_), None) => return Err(fault("/ids", "1 to 1,000 ids")),
+        _ => return Err(fault("", "either `ids` or `filter`")),
+    };
+    let mut wanted = Vec::with_capacity(ids.len());
+    for (place, id) in ids.iter().enumerate() {
+        let id: EventId = id.parse().map_err(|_| fault(&format!("/ids/{place}"), "32 hexadecimal digits"))?;
+        wanted.push(id);
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let binaries: Vec<_> = wanted.iter().map(|id| binary(&id.0)).collect();
+    let (found, more) = answer(find(app, doc! {"_id": {"$in": binaries}}, 1, selection.limit, projection)).await?;
+    let mut skipped = Vec::new();
+    if !more {
+        let missing = wanted.iter().filter(|id| !found.iter().any(|letter| letter.id() == Some(**id)));
+        skipped.extend(missing.map(|id| skip(*id, "not_found", "there is no dead letter of this id")));
+    }
+    let (done, letters): (Vec<_>, Vec<_>) = found.into_iter().partition(|letter| letter.status == Status::Replayed);
+    let before = done.iter().filter_map(Letter::id);
+    skipped.extend(before.map(|id| skip(id, "done_before", "it was replayed; it comes back by itself when it fails again")));
+    Ok(Selected { letters, skipped, more })
+}
+
+fn skip(id: EventId, code: &'static str, detail: &str) -> Skipped {
+    Skipped { id: id.to_string(), code, detail: detail.to_owned() }
+}
+
+async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Problem> {
+    let full = || Problem::unavailable("queue_full", "Redis is full; replay again later", app.pressure.retry_after_seconds());
+    if app.pressure.is_full() {
+        return Err(full());
+    }
+    let queued = app.ingest.requeue(events, unix_ms().cast_signed());
+    match tokio::time::timeout(app.limits.request_timeout, queued).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Failure::Full)) => Err(full()),
+        Ok(Err(Failure::Unavailable)) | Err(_) => {
+            let detail = "Redis did not take all of it; replay again, what was queued is not stored twice";
+            Err(Problem::unavailable("queue_unavailable", detail, app.pressure.retry_after_seconds()))
+        }
+    }
+}
+
+async fn close(app: &Shared, letters: &[Letter], status: Status, origin: &accounts::Origin) -> Result<(), Problem> {
+    let by = origin.actor.to_string();
+    for (which, update) in closing(letters, status, &by, DateTime::now()) {
+        answer(async { app.store.dead_letters.update_many(which, update).await }).await?;
+    }
+    let action = if status == Status::Replayed { "dlq.replay" } else { "dlq.discard" };
+    let causes: Vec<String> = groups(letters.iter())
+        .iter()
+        .map(|group| format!("{} {} {}: {}", group.class, group.code, group.r#type.as_deref().unwrap_or("-"), group.count))
+        .collect();
+    app.accounts.note(origin, action, &format!("{} dead letters", letters.len()), &causes.join(", ")).await;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `/api/v1/stats`: the last 15 minutes of figures, for those who have no Prometheus.
+
+use accounts::Scope;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Shared;
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::sampler::{PERIOD, Sample};
+pub use crate::sampler::Stats;
+
+/// The routes of this file.
+pub fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(stats))
+}
+
+/// Samples, oldest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatsReply {
+    /// Between two samples.
+    interval_seconds: u64,
+    /// At most 15 minutes of them; fewer after a start.
+    samples: Vec<Sample>,
+}
+
+/// The last 15 minutes.
+#[utoipa::path(get, path = "/api/v1/stats", tag = "stats", responses(
+    (status = 200, description = "Samples, oldest first", body = StatsReply),
+    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+))]
+async fn stats(State(app): State<Shared>, caller: Caller) -> Result<Json<StatsReply>, Problem> {
+    caller.require(Scope::Read)?;
+    Ok(Json(StatsReply { interval_seconds: PERIOD.as_secs(), samples: app.stats.samples() }))
+}

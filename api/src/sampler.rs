@@ -1,0 +1,325 @@
+//! The last 15 minutes in memory: one look at Redis, MongoDB and this process every few seconds. Read by `/stats` and
+//! `/health`; asks no server on their behalf.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bson::doc;
+use event::keys::Keys;
+use event::lag::{Certainty, Lag};
+use redis::aio::ConnectionManager;
+use serde::Serialize;
+use store::Store;
+use stream::PartitionView;
+use utoipa::ToSchema;
+
+use crate::ingest::unix_ms;
+use crate::metrics::Metrics;
+use crate::stored::rfc3339;
+
+/// Between two samples.
+pub const PERIOD: Duration = Duration::from_secs(5);
+/// 15 minutes of them (about 300 bytes each).
+const SAMPLES_MAX: usize = 180;
+/// A store that takes longer has not answered this look.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Open dead letters are counted up to this; counting millions every 5 s would cost more than it tells.
+const DEAD_LETTERS_COUNTED_MAX: u64 = 10_000;
+
+/// One look.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Events taken by all API replicas, a second; `null`: not known.
+    events_in_per_second: Option<f64>,
+    /// Events acknowledged by all workers, a second; `null`: not known.
+    events_out_per_second: Option<f64>,
+    /// Events taken and not yet acknowledged; `null`: not known.
+    lag_events: Option<u64>,
+    /// `Known`, `Estimated` or `Unknown`.
+    lag_certainty: &'static str,
+    /// Live workers; `null`: not known.
+    workers: Option<usize>,
+    /// Open dead letters; `null`: not known.
+    dead_letters_open: Option<u64>,
+    /// There are more open dead letters than were counted.
+    dead_letters_more: bool,
+    /// Of this API process alone.
+    replica: Replica,
+}
+
+/// What one API process did since the sample before.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replica {
+    accepted_per_second: f64,
+    duplicates_per_second: f64,
+    rejected_per_second: f64,
+    retries_per_second: f64,
+    /// From the first byte of the body to the answer; `null`: there was no request.
+    ingest_milliseconds: Option<Percentiles>,
+}
+
+/// Of a distribution, each at most a quarter too high.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Percentiles {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+/// The samples. Cheap to clone.
+#[derive(Clone)]
+pub struct Stats(Arc<Inner>);
+
+struct Inner {
+    samples: Mutex<VecDeque<Sample>>,
+    latencies: Latencies,
+    mongodb: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Stats {
+    /// Samples until the process ends.
+    pub fn start(keys: Vec<Keys>, redis: ConnectionManager, store: Store, metrics: Metrics) -> Self {
+        let inner =
+            Inner { samples: Mutex::default(), latencies: Latencies::default(), mongodb: Mutex::default() };
+        let stats = Self(Arc::new(inner));
+        let sampler = Sampler { stats: stats.clone(), keys, redis, store, metrics, before: None };
+        tokio::spawn(sampler.run());
+        stats
+    }
+
+    /// Counts one request of the way in.
+    pub fn took(&self, time: Duration) {
+        self.0.latencies.add(time);
+    }
+
+    /// Oldest first.
+    pub fn samples(&self) -> Vec<Sample> {
+        lock(&self.0.samples).iter().cloned().collect()
+    }
+
+    /// How long ago MongoDB answered a look, and how long it took.
+    pub fn mongodb_answered(&self) -> Option<(Duration, Duration)> {
+        lock(&self.0.mongodb).map(|(at, took)| (at.elapsed(), took))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Sampler {
+    stats: Stats,
+    keys: Vec<Keys>,
+    redis: ConnectionManager,
+    store: Store,
+    metrics: Metrics,
+    before: Option<Before>,
+}
+
+/// Counters at the last look.
+struct Before {
+    at: Instant,
+    events_in: Option<u64>,
+    events_out: Option<u64>,
+    outcomes: [u64; 4],
+}
+
+/// What one look at Redis found, of all partitions together.
+struct Look {
+    events_in: Option<u64>,
+    events_out: Option<u64>,
+    lag: Lag,
+    workers: Option<usize>,
+}
+
+impl Sampler {
+    async fn run(mut self) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let (look, dead) = tokio::join!(self.redis(), self.dead_letters());
+            let sample = self.sample(&look, dead);
+            let mut samples = lock(&self.stats.0.samples);
+            if samples.len() >= SAMPLES_MAX {
+                samples.pop_front();
+            }
+            samples.push_back(sample);
+        }
+    }
+
+    async fn redis(&self) -> Look {
+        let mut redis = self.redis.clone();
+        let mut views = Vec::with_capacity(self.keys.len());
+        for keys in &self.keys {
+            let view = stream::observe(&mut redis, keys, unix_ms() / 1_000);
+            let Ok(Ok(view)) = tokio::time::timeout(LOOK_TIMEOUT, view).await else {
+                return Look { events_in: None, events_out: None, lag: Lag::UNKNOWN, workers: None };
+            };
+            views.push(view);
+        }
+        together(&views)
+    }
+
+    async fn dead_letters(&self) -> Option<u64> {
+        let began = Instant::now();
+        let count = self
+            .store
+            .dead_letters
+            .count_documents(doc! {"status": "open"})
+            .limit(DEAD_LETTERS_COUNTED_MAX + 1)
+            .max_time(LOOK_TIMEOUT);
+        let count = tokio::time::timeout(LOOK_TIMEOUT, async { count.await }).await.ok()?.ok()?;
+        *lock(&self.stats.0.mongodb) = Some((Instant::now(), began.elapsed()));
+        Some(count)
+    }
+
+    fn sample(&mut self, look: &Look, dead: Option<u64>) -> Sample {
+        let now = Instant::now();
+        let metrics = &self.metrics;
+        let outcomes = [&metrics.accepted, &metrics.duplicates, &metrics.rejected, &metrics.retries].map(|c| c.get());
+        let ingest = self.stats.0.latencies.take();
+        let before = self.before.replace(Before {
+            at: now,
+            events_in: look.events_in,
+            events_out: look.events_out,
+            outcomes,
+        });
+        let seconds = before.as_ref().map(|before| now.duration_since(before.at).as_secs_f64());
+        // Counters that went back are of a Redis that lost them: no rate, rather than a wrong one.
+        let rate = |now: Option<u64>, before: Option<u64>| Some(per_second(now?.checked_sub(before?)?, seconds?));
+        let outcome = |n: usize| {
+            let before = before.as_ref().map(|before| before.outcomes[n]);
+            rate(Some(outcomes[n]), before).unwrap_or(0.0)
+        };
+        Sample {
+            at: rfc3339(unix_ms().cast_signed()),
+            events_in_per_second: rate(look.events_in, before.as_ref().and_then(|before| before.events_in)),
+            events_out_per_second: rate(look.events_out, before.as_ref().and_then(|before| before.events_out)),
+            lag_events: look.lag.events,
+            lag_certainty: look.lag.certainty.word(),
+            workers: look.workers,
+            dead_letters_open: dead.map(|count| count.min(DEAD_LETTERS_COUNTED_MAX)),
+            dead_letters_more: dead.is_some_and(|count| count > DEAD_LETTERS_COUNTED_MAX),
+            replica: Replica {
+                accepted_per_second: outcome(0),
+                duplicates_per_second: outcome(1),
+                rejected_per_second: outcome(2),
+                retries_per_second: outcome(3),
+                ingest_milliseconds: ingest,
+            },
+        }
+    }
+}
+
+fn together(views: &[PartitionView]) -> Look {
+    let sum = |pick: fn(&PartitionView) -> Option<u64>| views.iter().map(pick).sum::<Option<u64>>();
+    // A worker reads every partition and is counted once.
+    let mut workers: Vec<&str> = views.iter().flat_map(|view| view.workers.iter().map(|w| w.name.as_str())).collect();
+    workers.sort_unstable();
+    workers.dedup();
+    let zero = Lag { events: Some(0), certainty: Certainty::Known };
+    Look {
+        events_in: sum(|view| view.facts.events_in),
+        events_out: sum(|view| view.facts.events_out.or(view.facts.events_in.map(|_| 0))),
+        lag: views.iter().map(PartitionView::lag).reduce(Lag::plus).unwrap_or(zero),
+        workers: Some(workers.len()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn per_second(count: u64, seconds: f64) -> f64 {
+    (count as f64 / seconds.max(0.001) * 10.0).round() / 10.0
+}
+
+/// Microseconds in buckets of four to an octave, up to over a minute.
+const BUCKETS: usize = 112;
+
+/// Counts of request times since they were last taken; adding is one atomic increment.
+struct Latencies([AtomicU64; BUCKETS]);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Latencies {
+    fn add(&self, time: Duration) {
+        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0[bucket(microseconds)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Option<Percentiles> {
+        let counts: Vec<u64> = self.0.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect();
+        let total: u64 = counts.iter().sum();
+        let at = |percent: u64| {
+            let rank = (total * percent).div_ceil(100);
+            let mut seen = 0;
+            let found = counts.iter().position(|count| {
+                seen += count;
+                seen >= rank
+            });
+            milliseconds(upper_bound(found.unwrap_or(BUCKETS - 1)))
+        };
+        (total > 0).then(|| Percentiles { p50: at(50), p95: at(95), p99: at(99) })
+    }
+}
+
+fn bucket(microseconds: u64) -> usize {
+    if microseconds < 4 {
+        return usize::try_from(microseconds).unwrap_or(0);
+    }
+    let octave = microseconds.ilog2();
+    let quarter = (microseconds >> (octave - 2)) & 3;
+    ((octave as usize - 1) * 4 + usize::try_from(quarter).unwrap_or(0)).min(BUCKETS - 1)
+}
+
+/// The largest value of a bucket, in microseconds.
+fn upper_bound(bucket: usize) -> u64 {
+    if bucket < 4 {
+        return bucket as u64;
+    }
+    let (octave, quarter) = (bucket / 4 + 1, bucket as u64 % 4);
+    ((4 + quarter + 1) << (octave - 2)) - 1
+}
+
+#[expect(clippy::cast_precision_loss, reason = "below a minute")]
+fn milliseconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_falls_into_a_bucket_that_is_at_most_a_quarter_too_high() {
+        for microseconds in (0..10_000).chain((10_000..60_000_000).step_by(9_973)) {
+            let upper = upper_bound(bucket(microseconds));
+            assert!(upper >= microseconds && upper <= microseconds + microseconds / 4, "{microseconds} → {upper}");
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn percentiles_are_of_what_came_since_the_last_look() {
+        let latencies = Latencies::default();
+        assert_eq!(latencies.take(), None);
+        for n in 1..=100 {
+            latencies.add(Duration::from_millis(n));
+        }
+        let taken = latencies.take().unwrap();
+        for (is, exact) in [(taken.p50, 50.0), (taken.p95, 95.0), (taken.p99, 99.0)] {
+            assert!(is >= exact && is <= exact * 1.25, "{taken:?}");
+        }
+        assert_eq!(latencies.take(), None);
+    }
+}

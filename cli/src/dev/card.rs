@@ -1,0 +1,36 @@
+//! The card at the end of the start: everything a person needs for the first event.
+
+use std::path::Path;
+
+use local::mongo::Kind;
+
+use super::pipeline::Pipeline;
+
+/// Prints it.
+pub fn print(pipeline: &Pipeline, data: &Path) {
+    let (api, key) = (pipeline.api(0), &pipeline.setup.secrets.api_key);
+    let stores = &pipeline.stores;
+    let secrets = &pipeline.setup.secrets;
+    let mongo = match stores.kind {
+        Kind::MongoDb => "MongoDB, one replica set",
+        Kind::FerretDb => "FerretDB on SQLite, in place of MongoDB",
+    };
+    println!("\n  {} is running\n", pipeline.setup.manifest.pipeline());
+    println!("  API       {api}");
+    println!("  console   {}   (serves /api until the console comes)", pipeline.console(0));
+    println!("  login     {}  {}", secrets.admin_email, secrets.admin_password);
+    println!("  API key   {key}");
+    println!("  Redis     {}", stores.redis_url());
+    println!("  Postgres  127.0.0.1:{}", stores.postgres.spec.port);
+    println!("  MongoDB   {}  ({mongo})", stores.mongodb_uri());
+    println!("  logs      {}", data.join("logs").display());
+    if stores.kind == Kind::FerretDb {
+        println!("\n  FerretDB has no TTL and no shards: events are kept for ever, in one collection. Events with `.` or a");
+        println!("  leading `$` in a key, or with an array in an array, become dead letters here; MongoDB takes them.");
+    }
+    println!("\n  Send an event, and read it back:\n");
+    println!("  curl -sS {api}/api/v1/events -H 'X-Api-Key: {key}' -H 'Content-Type: application/json' \\");
+    println!("    -d '{{\"id\":\"first\",\"type\":\"hello\",\"userId\":\"me\",\"properties\":{{\"from\":\"a laptop\"}}}}'");
+    println!("  curl -sS '{api}/api/v1/events?userId=me' -H 'X-Api-Key: {key}'\n");
+    println!("  Ctrl-C stops all of it; `make reset` forgets the data.\n");
+}

@@ -1,0 +1,176 @@
+//! `eventpipeline dev`: the manifest as processes on this machine, until Ctrl-C.
+
+mod card;
+pub mod facts;
+mod lock;
+pub mod pipeline;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::Manifest;
+use crate::secrets::Secrets;
+use facts::Facts;
+use lock::Lock;
+use pipeline::{Pipeline, Ports, Setup};
+
+/// Between two looks at the children.
+const LOOK: Duration = Duration::from_millis(300);
+/// A child that ran this long was well; its next end is not a crash loop.
+const WELL_AFTER: Duration = Duration::from_secs(30);
+/// The longest pause before a child is started again.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+/// `eventpipeline stop` waits this long: workers finish what is in hand, stores write their data.
+const STOP_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How to run.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The EventPipeline.
+    #[arg(default_value = "examples/minimal.yaml")]
+    pub file: PathBuf,
+    /// Worker processes; from spec.workers when not given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub workers: Option<u64>,
+    /// Where the data are kept between runs.
+    #[arg(long, default_value = ".eventpipeline")]
+    pub data: PathBuf,
+    /// The API's port.
+    #[arg(long, default_value_t = 3001)]
+    pub api_port: u16,
+    /// The console's port; it serves /api until the console comes.
+    #[arg(long, default_value_t = 3000)]
+    pub console_port: u16,
+    /// Run unattended on free ports, send events, prove that each is stored once, stop.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Runs until Ctrl-C or SIGTERM.
+pub async fn command(options: &Options) -> Result<(), String> {
+    let manifest = Manifest::read(&options.file)?;
+    std::fs::create_dir_all(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
+    let lock = Lock::take(&options.data)?;
+    let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
+    for (port, what, flag) in [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")] {
+        if !local::ports::is_free(port) {
+            let fix = format!("stop that, or choose another with {flag}");
+            let error = local::Error::PortInUse { port, what: what.into(), owner: local::ports::owner(port), fix };
+            return Err(error.to_string());
+        }
+    }
+    let not_used = manifest.not_used_here();
+    if !not_used.is_empty() {
+        println!("not used on a laptop: spec.{}", not_used.join(", spec."));
+    }
+    let ports = Ports { api: options.api_port, console: options.console_port, stores: store_ports() };
+    let setup = Setup {
+        folder: options.data.clone(),
+        secrets: Secrets::of(&options.data)?,
+        workers: options.workers.unwrap_or_else(|| manifest.spec.workers.replicas.or(manifest.spec.workers.min_replicas).unwrap_or(1).clamp(1, 64)),
+        manifest,
+        ports,
+        durable: true,
+        api_env: Vec::new(),
+        worker_env: Vec::new(),
+    };
+    println!("starting Redis, PostgreSQL, MongoDB, the API and {} worker(s) …", setup.workers);
+    let mut pipeline = tokio::select! {
+        pipeline = Pipeline::start(setup) => pipeline.map_err(|error| error.to_string())?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    pipeline.facts().write(&options.data)?;
+    card::print(&pipeline, &options.data);
+    watch(&mut pipeline, &options.data, &stop).await;
+
+    println!("stopping: the API, then the workers, then the stores …");
+    Facts::remove(&options.data);
+    pipeline.stop().await;
+    drop(lock);
+    println!("stopped; the data are in {}", options.data.display());
+    Ok(())
+}
+
+/// The usual ports, or free ones where others are at home.
+fn store_ports() -> [u16; 3] {
+    [(6379, "Redis"), (5432, "PostgreSQL"), (27017, "MongoDB")].map(|(port, name)| {
+        if local::ports::is_free(port) {
+            return port;
+        }
+        let owner = local::ports::owner(port).map(|owner| format!(" by {owner}")).unwrap_or_default();
+        println!("port {port} is in use{owner}: {name} runs on a free port");
+        0
+    })
+}
+
+/// Starts children again that end, until told to stop.
+async fn watch(pipeline: &mut Pipeline, data: &Path, stop: &CancellationToken) {
+    let mut restarts: std::collections::HashMap<String, (u32, Instant)> = std::collections::HashMap::new();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => (),
+            () = stop.cancelled() => return,
+        }
+        let mut changed = false;
+        for process in pipeline.processes() {
+            let name = process.spec.name.clone();
+            if let Some(status) = process.ended() {
+                let (tries, since) = restarts.entry(name.clone()).or_insert((0, Instant::now()));
+                *tries = if since.elapsed() > WELL_AFTER { 0 } else { *tries + 1 };
+                let pause = Duration::from_millis(200).saturating_mul(1 << (*tries).min(8)).min(PAUSE_MAX);
+                *since = Instant::now() + pause;
+                println!("{name} ended with {status}; it is started again in {:.1} s (log: {})", pause.as_secs_f64(), process.spec.log.display());
+            }
+            let due = restarts.get(&name).is_none_or(|(_, since)| Instant::now() >= *since);
+            if process.pid().is_none() && due {
+                match process.start_again() {
+                    Ok(()) => println!("{name} is started again"),
+                    Err(error) => println!("{error}"),
+                }
+                restarts.entry(name).or_insert((0, Instant::now())).1 = Instant::now();
+                changed = true;
+            }
+        }
+        if changed && let Err(error) = pipeline.facts().write(data) {
+            println!("{error}");
+        }
+    }
+}
+
+/// `eventpipeline stop`: stops the pipeline that runs on these data.
+pub async fn stop(data: &Path) -> Result<(), String> {
+    let Some(pid) = Lock::holder(data) else {
+        println!("nothing runs on {}", data.display());
+        return Ok(());
+    };
+    let id = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).map_err(|error| format!("pid {pid}: {error}"))?;
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    while Lock::holder(data).is_some() {
+        if Instant::now() > deadline {
+            return Err(format!("pid {pid} has not ended within {} s", STOP_TIMEOUT.as_secs()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    println!("stopped");
+    Ok(())
+}
+
+/// `eventpipeline reset`: forgets data and secrets.
+pub fn reset(data: &Path) -> Result<(), String> {
+    if let Some(pid) = Lock::holder(data) {
+        return Err(format!("a pipeline runs on these data (pid {pid}); stop it first: eventpipeline stop"));
+    }
+    local::stores::forget(data);
+    match std::fs::remove_dir_all(data) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", data.display())),
+        _ => {
+            println!("forgotten: {}", data.display());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Stores and services of one pipeline, as processes. Used by `dev`, by `dev --check` and by tests.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use local::process::Spec;
+use local::stores::{Options as StoreOptions, Stores};
+use local::{Error, Process};
+
+use super::facts::{Facts, Login, ProcessFacts};
+use crate::manifest::{Durability, Manifest};
+use crate::secrets::Secrets;
+
+/// Ports; 0 takes a free one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// The API.
+    pub api: u16,
+    /// The console.
+    pub console: u16,
+    /// Redis, PostgreSQL, MongoDB.
+    pub stores: [u16; 3],
+}
+
+/// What to start.
+#[derive(Clone)]
+pub struct Setup {
+    /// Where data and logs go.
+    pub folder: PathBuf,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Keys and passwords.
+    pub secrets: Secrets,
+    /// Worker processes.
+    pub workers: u64,
+    /// Ports.
+    pub ports: Ports,
+    /// `false` is for tests: PostgreSQL does not wait for the disk.
+    pub durable: bool,
+    /// More settings of the API; they win.
+    pub api_env: Vec<(String, String)>,
+    /// More settings of the workers; they win.
+    pub worker_env: Vec<(String, String)>,
+}
+
+/// A running pipeline. Dropping it kills everything it started.
+pub struct Pipeline {
+    /// API processes; the first is the one people talk to.
+    pub apis: Vec<Process>,
+    /// Worker processes.
+    pub workers: Vec<Process>,
+    /// The stores.
+    pub stores: Stores,
+    /// What was asked for.
+    pub setup: Setup,
+    consoles: Vec<u16>,
+    insides: Vec<u16>,
+}
+
+impl Pipeline {
+    /// Starts everything, and returns once the API takes events.
+    pub async fn start(setup: Setup) -> Result<Self, Error> {
+        std::fs::create_dir_all(setup.folder.join("logs")).map_err(|source| Error::File { path: setup.folder.clone(), source })?;
+        let folder = setup.folder.canonicalize().map_err(|source| Error::File { path: setup.folder.clone(), source })?;
+        let setup = Setup { folder, ..setup };
+        let always = setup.manifest.spec.redis.durability == Some(Durability::Always);
+        let memory = setup.manifest.redis_memory().ok();
+        let options = StoreOptions {
+            redis: local::redis::Options { memory, always },
+            ports: setup.ports.stores,
+            password: setup.secrets.postgres_password.clone(),
+            durable: setup.durable,
+        };
+        let stores = Stores::start(&setup.folder, options).await?;
+        let mut pipeline = Self { apis: Vec::new(), workers: Vec::new(), stores, setup, consoles: Vec::new(), insides: Vec::new() };
+        pipeline.start_api(pipeline.setup.ports.api, pipeline.setup.ports.console)?;
+        for _ in 0..pipeline.setup.workers {
+            pipeline.start_worker()?;
+        }
+        pipeline.wait_for_api(0).await?;
+        Ok(pipeline)
+    }
+
+    /// Starts one more API process; see [`Pipeline::wait_for_api`].
+    pub fn start_api(&mut self, port: u16, console: u16) -> Result<(), Error> {
+        let (port, console, inside) = (self.port(port)?, self.port(console)?, self.port(0)?);
+        let (spec, secrets) = (&self.setup.manifest.spec, &self.setup.secrets);
+        let mut env = self.common(inside);
+        let mut set = |name: &str, value: String| env.push((name.to_owned(), value));
+        set("API_LISTEN", format!("127.0.0.1:{port}"));
+        set("CONSOLE_LISTEN", format!("127.0.0.1:{console}"));
+        set("POSTGRES_URL", self.stores.postgres_url());
+        set("JWT_SECRET", secrets.jwt_secret.clone());
+        set("FIRST_API_KEY", secrets.api_key.clone());
+        set("ADMIN_EMAIL", secrets.admin_email.clone());
+        set("ADMIN_PASSWORD", secrets.admin_password.clone());
+        set("ALLOWED_ORIGINS", spec.api.allowed_origins.join(","));
+        for (name, value) in [
+            ("MAX_BODY_BYTES", spec.api.max_body_bytes),
+            ("MAX_BATCH_EVENTS", spec.api.max_batch_events),
+            ("RATE_LIMIT_EVENTS_PER_SECOND", spec.api.rate_limit.events_per_second),
+        ] {
+            value.into_iter().for_each(|value| set(name, value.to_string()));
+        }
+        env.extend(self.setup.api_env.iter().cloned());
+        let name = if self.apis.is_empty() { "api".to_owned() } else { format!("api-{}", self.apis.len()) };
+        let process = self.spawn(&name, "eventpipeline-api", env, port)?;
+        self.apis.push(process);
+        self.consoles.push(console);
+        self.insides.push(inside);
+        Ok(())
+    }
+
+    /// Waits until an API process takes events.
+    pub async fn wait_for_api(&mut self, n: usize) -> Result<(), Error> {
+        let (url, api) = (format!("{}/api/ready", self.api(n)), &mut self.apis[n]);
+        let http = reqwest::Client::new();
+        api.ready(|| async {
+            let ready = http.get(&url).timeout(Duration::from_secs(2)).send().await;
+            ready.is_ok_and(|response| response.status().is_success())
+        })
+        .await
+    }
+
+    /// Starts one more worker process.
+    pub fn start_worker(&mut self) -> Result<(), Error> {
+        let inside = self.port(0)?;
+        let spec = &self.setup.manifest.spec;
+        let mut env = self.common(inside);
+        for (name, value) in [
+            ("RETENTION_DAYS", spec.mongodb.retention_days),
+            ("BATCH_EVENTS", spec.workers.batch_events),
+            ("MAX_DELIVERIES", spec.workers.max_deliveries),
+            ("CLAIM_IDLE_SECONDS", spec.workers.claim_idle_seconds),
+            ("SHUTDOWN_SECONDS", spec.workers.drain_timeout_seconds),
+        ] {
+            env.extend(value.map(|value| (name.to_owned(), value.to_string())));
+        }
+        env.extend(self.setup.worker_env.iter().cloned());
+        let process = self.spawn(&format!("worker-{}", self.workers.len()), "eventpipeline-worker", env, inside)?;
+        self.workers.push(process);
+        Ok(())
+    }
+
+    fn common(&self, inside: u16) -> Vec<(String, String)> {
+        let set = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            set("PIPELINE", self.setup.manifest.pipeline()),
+            set("REDIS_URL", self.stores.redis_url()),
+            set("REDIS_PARTITIONS", self.setup.manifest.spec.redis.partitions.unwrap_or(1).to_string()),
+            set("MONGODB_URI", self.stores.mongodb_uri()),
+            set("INSIDE_LISTEN", format!("127.0.0.1:{inside}")),
+            set("LOG_FORMAT", "text".into()),
+        ]
+    }
+
+    fn spawn(&self, name: &str, binary: &str, env: Vec<(String, String)>, port: u16) -> Result<Process, Error> {
+        Process::start(Spec {
+            name: name.into(),
+            program: beside(binary)?,
+            args: Vec::new(),
+            env,
+            log: self.setup.folder.join("logs").join(format!("{name}.log")),
+            user: None,
+            port,
+            stop_timeout: Duration::from_secs(self.setup.manifest.spec.workers.drain_timeout_seconds.unwrap_or(60) + 10),
+        })
+    }
+
+    fn port(&self, given: u16) -> Result<u16, Error> {
+        if given > 0 {
+            return Ok(given);
+        }
+        local::ports::free().map_err(|source| Error::File { path: self.setup.folder.clone(), source })
+    }
+
+    /// Where an API process listens.
+    pub fn api(&self, n: usize) -> String {
+        format!("http://127.0.0.1:{}", self.apis[n].spec.port)
+    }
+
+    /// Where an API process serves the whole of `/api`.
+    pub fn console(&self, n: usize) -> String {
+        format!("http://127.0.0.1:{}", self.consoles[n])
+    }
+
+    /// All processes, in the order they are to be looked after.
+    pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        let stores = [&mut self.stores.redis, &mut self.stores.postgres, &mut self.stores.mongo];
+        stores.into_iter().chain(&mut self.apis).chain(&mut self.workers)
+    }
+
+    /// What stands in `dev.json`.
+    pub fn facts(&mut self) -> Facts {
+        let processes = self
+            .processes()
+            .filter_map(|process| Some(ProcessFacts { name: process.spec.name.clone(), pid: process.pid()?, port: process.spec.port }))
+            .collect();
+        let secrets = &self.setup.secrets;
+        Facts {
+            api: self.api(0),
+            console: self.console(0),
+            metrics: format!("http://127.0.0.1:{}/metrics", self.insides[0]),
+            api_key: secrets.api_key.clone(),
+            login: Login { email: secrets.admin_email.clone(), password: secrets.admin_password.clone() },
+            redis: self.stores.redis_url(),
+            postgres: self.stores.postgres_url(),
+            mongodb: self.stores.mongodb_uri(),
+            processes,
+        }
+    }
+
+    /// Stops in order: the API, so that nothing comes in; the workers, which finish what they hold; the stores.
+    pub async fn stop(&mut self) {
+        futures::future::join_all(self.apis.iter_mut().map(Process::stop)).await;
+        futures::future::join_all(self.workers.iter_mut().map(Process::stop)).await;
+        self.stores.stop().await;
+    }
+}
+
+/// One of our programs: beside this one, or one folder up, where a test's target folder has it.
+fn beside(name: &str) -> Result<PathBuf, Error> {
+    let exe = std::env::current_exe().unwrap_or_default();
+    let folders = exe.ancestors().skip(1).take(2).map(Path::to_path_buf);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| Error::Missing {
+        program: name.into(),
+        fix: "build it: `cargo build --workspace --bins`; it belongs beside `eventpipeline`".into(),
+    })
+}

@@ -1,0 +1,73 @@
+//! The command line. Exit codes: 0 done, 1 did not work or did not hold, 2 wrong use.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use eventpipeline::{check, dev, load, status};
+
+/// EventPipeline: events in, each stored once.
+#[derive(Parser)]
+#[command(name = "eventpipeline", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a pipeline on this machine, without Docker.
+    Dev(dev::Options),
+    /// Send events at a given rate and prove that each acknowledged one is stored.
+    Load(load::Options),
+    /// Show health, lag, workers and dead letters.
+    Status(status::Options),
+    /// Stop the pipeline that runs on a data folder.
+    Stop {
+        /// Its data.
+        #[arg(long, default_value = ".eventpipeline")]
+        data: PathBuf,
+    },
+    /// Forget a data folder: events, keys, people, secrets.
+    Reset {
+        /// Its data.
+        #[arg(long, default_value = ".eventpipeline")]
+        data: PathBuf,
+    },
+    /// Print the version.
+    Version,
+}
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    service::lifecycle::install_tls_provider();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match command {
+            Command::Dev(options) if options.check => check::command(&options).await,
+            Command::Dev(options) => dev::command(&options).await.map(|()| true),
+            Command::Load(options) => load::command(options).await,
+            Command::Status(options) => status::command(options).await,
+            Command::Stop { data } => dev::stop(&data).await.map(|()| true),
+            Command::Reset { data } => dev::reset(&data).map(|()| true),
+            Command::Version => {
+                println!("eventpipeline {}", env!("CARGO_PKG_VERSION"));
+                Ok(true)
+            }
+        }
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The EventPipeline manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
+//! fields that a later release will use here are named, not silently ignored.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// A manifest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// `eventpipeline.dev/v1alpha1`.
+    pub api_version: String,
+    /// `EventPipeline`.
+    pub kind: String,
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// What is asked for.
+    #[serde(default)]
+    pub spec: Spec,
+}
+
+/// Name and namespace.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Metadata {
+    /// The pipeline's name.
+    pub name: String,
+    /// Its namespace; `default` when not given.
+    #[serde(default)]
+    pub namespace: Option<String>,
+}
+
+/// The fields that count on a laptop.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Spec {
+    pub api: Api,
+    pub workers: Workers,
+    pub redis: Redis,
+    pub mongodb: Mongodb,
+    // Of a cluster; taken and not used here.
+    desired_state: Option<Ignored>,
+    deletion_policy: Option<Ignored>,
+    image: Option<Ignored>,
+    postgres: Option<Ignored>,
+    console: Option<Ignored>,
+    network_policy: Option<Ignored>,
+    observability: Option<Ignored>,
+    ingress: Option<Ignored>,
+}
+
+type Ignored = serde_json::Value;
+
+/// `spec.api`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Api {
+    pub max_body_bytes: Option<u64>,
+    pub max_batch_events: Option<u64>,
+    pub rate_limit: RateLimit,
+    pub allowed_origins: Vec<String>,
+    replicas: Option<Ignored>,
+    authentication: Option<Ignored>,
+    service_type: Option<Ignored>,
+    node_port: Option<Ignored>,
+    resources: Option<Ignored>,
+}
+
+/// `spec.api.rateLimit`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// Of keys that have no rate of their own.
+    pub events_per_second: Option<u64>,
+}
+
+/// `spec.workers`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Workers {
+    pub replicas: Option<u64>,
+    pub min_replicas: Option<u64>,
+    pub batch_events: Option<u64>,
+    pub max_deliveries: Option<u64>,
+    pub claim_idle_seconds: Option<u64>,
+    pub drain_timeout_seconds: Option<u64>,
+    scaling: Option<Ignored>,
+    max_replicas: Option<Ignored>,
+    drain_target_seconds: Option<Ignored>,
+    target_utilization_percent: Option<Ignored>,
+    max_age_seconds: Option<Ignored>,
+    poll_period_seconds: Option<Ignored>,
+    scale_up: Option<Ignored>,
+    scale_down: Option<Ignored>,
+    idle_after_seconds: Option<Ignored>,
+    resources: Option<Ignored>,
+}
+
+/// `spec.redis`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Redis {
+    pub partitions: Option<u32>,
+    pub durability: Option<Durability>,
+    pub memory: Option<String>,
+    storage_size: Option<Ignored>,
+    external: Option<Ignored>,
+}
+
+/// `spec.redis.durability`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Durability {
+    /// A crash of the machine may lose up to 2 s.
+    EverySecond,
+    /// fsync before each answer.
+    Always,
+}
+
+/// `spec.mongodb`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Mongodb {
+    pub retention_days: Option<u64>,
+    shards: Option<Ignored>,
+    members_per_shard: Option<Ignored>,
+    config_members: Option<Ignored>,
+    routers: Option<Ignored>,
+    storage_size: Option<Ignored>,
+    external: Option<Ignored>,
+}
+
+impl Manifest {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        if manifest.api_version != "eventpipeline.dev/v1alpha1" || manifest.kind != "EventPipeline" {
+            return Err(format!(
+                "this is {} {}; apiVersion: eventpipeline.dev/v1alpha1 and kind: EventPipeline are run here",
+                manifest.api_version, manifest.kind
+            ));
+        }
+        for (field, name) in [("metadata.name", Some(&manifest.metadata.name)), ("metadata.namespace", manifest.metadata.namespace.as_ref())] {
+            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.is_some_and(|name| name.is_empty() || name.len() > 40 || !name.chars().all(good)) {
+                return Err(format!("{field} has 1 to 40 small letters, digits and hyphens"));
+            }
+        }
+        manifest.redis_memory()?;
+        Ok(manifest)
+    }
+
+    /// `namespace/name`.
+    pub fn pipeline(&self) -> String {
+        format!("{}/{}", self.metadata.namespace.as_deref().unwrap_or("default"), self.metadata.name)
+    }
+
+    /// `spec.redis.memory` in bytes; 512Mi when not given.
+    pub fn redis_memory(&self) -> Result<u64, String> {
+        let Some(text) = &self.spec.redis.memory else { return Ok(512 << 20) };
+        let units = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1u64 << 30), ("", 1)];
+        let bytes = units.iter().find_map(|(unit, factor)| {
+            text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*factor)
+        });
+        bytes.filter(|bytes| *bytes >= 8 << 20).ok_or_else(|| format!("spec.redis.memory: {text} is no amount of at least 8Mi, such as 512Mi or 2Gi"))
+    }
+
+    /// The fields given that only a cluster uses.
+    pub fn not_used_here(&self) -> Vec<&'static str> {
+        let (spec, api, workers) = (&self.spec, &self.spec.api, &self.spec.workers);
+        let (redis, mongodb) = (&self.spec.redis, &self.spec.mongodb);
+        [
+            ("desiredState", &spec.desired_state), ("deletionPolicy", &spec.deletion_policy), ("image", &spec.image),
+            ("postgres", &spec.postgres), ("console", &spec.console), ("networkPolicy", &spec.network_policy),
+            ("observability", &spec.observability), ("ingress", &spec.ingress), ("api.replicas", &api.replicas),
+            ("api.authentication", &api.authentication), ("api.serviceType", &api.service_type), ("api.nodePort", &api.node_port),
+            ("api.resources", &api.resources), ("workers.scaling", &workers.scaling), ("workers.maxReplicas", &workers.max_replicas),
+            ("workers.drainTargetSeconds", &workers.drain_target_seconds),
+            ("workers.targetUtilizationPercent", &workers.target_utilization_percent),
+            ("workers.maxAgeSeconds", &workers.max_age_seconds), ("workers.pollPeriodSeconds", &workers.poll_period_seconds),
+            ("workers.scaleUp", &workers.scale_up), ("workers.scaleDown", &workers.scale_down),
+            ("workers.idleAfterSeconds", &workers.idle_after_seconds), ("workers.resources", &workers.resources),
+            ("redis.storageSize", &redis.storage_size), ("redis.external", &redis.external), ("mongodb.shards", &mongodb.shards),
+            ("mongodb.membersPerShard", &mongodb.members_per_shard), ("mongodb.configMembers", &mongodb.config_members),
+            ("mongodb.routers", &mongodb.routers), ("mongodb.storageSize", &mongodb.storage_size), ("mongodb.external", &mongodb.external),
+        ]
+        .into_iter()
+        .filter(|(_, value)| value.is_some())
+        .map(|(name, _)| name)
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(spec: &str) -> Result<Manifest, String> {
+        Manifest::parse(&format!("apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: laptop\nspec: {spec}\n"))
+    }
+
+    #[test]
+    fn an_empty_spec_is_valid_and_fields_of_a_cluster_are_named() {
+        let manifest = parse("{}").unwrap();
+        assert_eq!((manifest.pipeline().as_str(), manifest.redis_memory()), ("default/laptop", Ok(512 << 20)));
+        assert_eq!(parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap().not_used_here(), ["deletionPolicy", "mongodb.shards"]);
+    }
+
+    #[test]
+    fn a_field_that_is_none_and_a_value_that_is_wrong_are_refused_by_name() {
+        for (spec, word) in [("{worker: {}}", "worker"), ("{workers: {batchEvents: many}}", "many"), ("{redis: {memory: 5}}", "spec.redis.memory"), ("{redis: {durability: Never}}", "Never")] {
+            let error = parse(spec).unwrap_err();
+            assert!(error.contains(word), "{spec}: {error}");
+        }
+        assert!(Manifest::parse("apiVersion: v1\nkind: Pod\nmetadata: {name: x}").unwrap_err().contains("EventPipeline"));
+    }
+}

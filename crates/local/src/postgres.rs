@@ -1,0 +1,121 @@
+//! PostgreSQL. It refuses to run as root: then it runs as `postgres`, with its data where that user can go.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::unistd::{User, geteuid};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::programs::{on_path, postgres};
+use crate::{Error, Process, Spec};
+
+/// The user inside the database, and the database itself.
+pub const NAME: &str = "eventpipeline";
+const SYSTEM_USER: &str = "postgres";
+
+/// Where the data of a folder lie: in it, or, for root, in a place of the user `postgres`.
+pub fn data(folder: &Path) -> PathBuf {
+    if !geteuid().is_root() {
+        return folder.join("postgres");
+    }
+    let mut hasher = DefaultHasher::new();
+    folder.canonicalize().unwrap_or_else(|_| folder.into()).hash(&mut hasher);
+    PathBuf::from(format!("/var/lib/eventpipeline/postgres-{:016x}", hasher.finish()))
+}
+
+/// Starts PostgreSQL; the first time it makes the data and the database. `durable: false` is for tests.
+pub async fn start(folder: &Path, port: u16, password: &str, durable: bool) -> Result<Process, Error> {
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    let (data, log) = (data(folder), folder.join("postgres.log"));
+    let fresh = !data.join("PG_VERSION").exists();
+    if fresh {
+        initialise(&data, password, &log)?;
+    }
+    let mut args = vec!["-D".to_owned(), data.display().to_string(), "-p".into(), port.to_string()];
+    let sockets = format!("unix_socket_directories={}", data.display());
+    for setting in ["listen_addresses=127.0.0.1", &sockets, "max_connections=200"] {
+        args.extend(["-c".into(), setting.to_owned()]);
+    }
+    if !durable {
+        args.extend(["-c".into(), "fsync=off".into(), "-c".into(), "synchronous_commit=off".into()]);
+    }
+    let spec = Spec {
+        name: "postgres".into(),
+        program: postgres("postgres")?,
+        args,
+        env: Vec::new(),
+        log: log.clone(),
+        user: Some(SYSTEM_USER.into()),
+        port,
+        stop_timeout: Duration::from_secs(10),
+    };
+    let mut process = Process::start(spec)?;
+    process.ready(|| answers(port)).await?;
+    if fresh {
+        let mut create = Command::new(postgres("createdb")?);
+        create.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", NAME, NAME]).env("PGPASSWORD", password);
+        run(create, "createdb", &log)?;
+    }
+    Ok(process)
+}
+
+fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
+    let initdb = postgres("initdb")?;
+    std::fs::create_dir_all(data).map_err(Error::file(data))?;
+    let secret = data.with_extension("password");
+    std::fs::write(&secret, password).map_err(Error::file(&secret))?;
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).map_err(Error::file(&secret))?;
+    let mut command = Command::new(&initdb);
+    if geteuid().is_root() {
+        let missing = || Error::Missing {
+            program: format!("the system user {SYSTEM_USER}"),
+            fix: "install Debian's package postgresql, which makes it".into(),
+        };
+        let user = User::from_name(SYSTEM_USER).ok().flatten().ok_or_else(missing)?;
+        for path in [data, &secret] {
+            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(Error::file(path))?;
+        }
+        let setpriv = on_path("setpriv").ok_or_else(|| Error::Missing {
+            program: "setpriv".into(),
+            fix: "install util-linux, or run as a user other than root".into(),
+        })?;
+        command = Command::new(setpriv);
+        command.args(["--reuid", SYSTEM_USER, "--regid", SYSTEM_USER, "--init-groups", "--"]).arg(&initdb);
+    }
+    command.arg("-D").arg(data).args(["-U", NAME, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    command.arg("--pwfile").arg(&secret).current_dir("/");
+    let done = run(command, "initdb", log);
+    let _ = std::fs::remove_file(&secret);
+    if done.is_err() {
+        let _ = std::fs::remove_dir_all(data);
+    }
+    done
+}
+
+fn run(mut command: Command, name: &str, log: &Path) -> Result<(), Error> {
+    let output = command.stdin(Stdio::null()).output().map_err(|source| Error::Spawn { name: name.into(), source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let tail = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Error::NotReady { name: name.into(), what: format!("ended with {}", output.status), log: log.into(), tail })
+}
+
+/// Whether it takes connections: it answers a request for TLS with one letter once it does.
+pub async fn answers(port: u16) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        // A start-up message for a user that does not matter; while starting, the answer is an error of class 57.
+        let body = b"\x00\x03\x00\x00user\x00eventpipeline\x00database\x00postgres\x00\x00";
+        let length = u32::try_from(body.len() + 4).unwrap_or(0).to_be_bytes();
+        stream.write_all(&[&length[..], &body[..]].concat()).await?;
+        let mut answer = [0; 1];
+        stream.read_exact(&mut answer).await?;
+        std::io::Result::Ok(&answer == b"R")
+    };
+    tokio::time::timeout(Duration::from_secs(1), ask).await.is_ok_and(|answer| answer.unwrap_or(false))
+}

@@ -1,0 +1,94 @@
+//! The three stores together.
+
+use std::path::{Path, PathBuf};
+
+use crate::mongo::Kind;
+use crate::{Error, Process, mongo, ports, postgres, redis};
+
+/// How the stores are set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Redis.
+    pub redis: redis::Options,
+    /// Ports of Redis, PostgreSQL and MongoDB; 0 takes a free one.
+    pub ports: [u16; 3],
+    /// PostgreSQL's password.
+    pub password: String,
+    /// `false` is for tests: PostgreSQL does not wait for the disk.
+    pub durable: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { redis: redis::Options::default(), ports: [0; 3], password: "test".into(), durable: false }
+    }
+}
+
+/// Running stores. Dropping them kills them.
+#[derive(Debug)]
+pub struct Stores {
+    /// redis-server.
+    pub redis: Process,
+    /// PostgreSQL.
+    pub postgres: Process,
+    /// MongoDB or FerretDB.
+    pub mongo: Process,
+    /// Which of the two.
+    pub kind: Kind,
+    password: String,
+    folder: PathBuf,
+}
+
+impl Stores {
+    /// Starts all three, side by side, with their data in `folder`.
+    pub async fn start(folder: &Path, options: Options) -> Result<Self, Error> {
+        crate::disk::room(folder)?;
+        let port = |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
+        let [redis_port, postgres_port, mongo_port] = options.ports;
+        let (redis_folder, mongo_folder) = (folder.join("redis"), folder.join("mongo"));
+        let (redis, postgres, mongo) = tokio::join!(
+            redis::start(&redis_folder, port(redis_port)?, options.redis),
+            postgres::start(folder, port(postgres_port)?, &options.password, options.durable),
+            mongo::start(&mongo_folder, port(mongo_port)?),
+        );
+        let (mongo, kind) = mongo?;
+        Ok(Self { redis: redis?, postgres: postgres?, mongo, kind, password: options.password, folder: folder.into() })
+    }
+
+    /// Redis's address.
+    pub fn redis_url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.redis.spec.port)
+    }
+
+    /// PostgreSQL's address.
+    pub fn postgres_url(&self) -> String {
+        let name = postgres::NAME;
+        format!("postgres://{name}:{}@127.0.0.1:{}/{name}", self.password, self.postgres.spec.port)
+    }
+
+    /// MongoDB's address.
+    pub fn mongodb_uri(&self) -> String {
+        mongo::uri(self.kind, self.mongo.spec.port)
+    }
+
+    /// Stops all three in order.
+    pub async fn stop(&mut self) {
+        self.mongo.stop().await;
+        self.postgres.stop().await;
+        self.redis.stop().await;
+    }
+
+    /// Stops all three and forgets the data that lie outside the folder.
+    pub async fn stop_and_forget(mut self) {
+        self.stop().await;
+        forget(&self.folder);
+    }
+}
+
+/// Removes what the stores keep outside of `folder`.
+pub fn forget(folder: &Path) {
+    let data = postgres::data(folder);
+    if !data.starts_with(folder) {
+        let _ = std::fs::remove_dir_all(data);
+    }
+}

@@ -1,0 +1,83 @@
+//! Real stores on this machine: started, stopped, killed, and found again as they were left.
+
+use std::time::Duration;
+
+use local::process::Spec;
+use local::stores::{Options, Stores};
+use local::{Process, postgres, redis};
+
+#[tokio::test]
+async fn all_three_stores_start_and_are_gone_when_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Stores::start(folder.path(), Options::default()).await.unwrap();
+    let ports = [&stores.redis, &stores.postgres, &stores.mongo].map(|process| process.spec.port);
+    assert!(redis::answers(ports[0]).await && postgres::answers(ports[1]).await);
+    stores.stop_and_forget().await;
+    assert!(ports.iter().all(|port| local::ports::is_free(*port)));
+    assert!(!postgres::data(folder.path()).exists() || postgres::data(folder.path()).starts_with(folder.path()));
+}
+
+#[tokio::test]
+async fn data_survive_a_kill_and_a_start_on_the_same_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = redis::Options { always: true, memory: None };
+    let mut process = redis::start(folder.path(), local::ports::free().unwrap(), options).await.unwrap();
+    let port = process.spec.port;
+    assert_eq!(command(port, "SET k v").await, "+OK");
+    process.kill9();
+    assert!(!redis::answers(port).await);
+    process.start_again().unwrap();
+    process.ready(|| redis::answers(port)).await.unwrap();
+    assert_eq!(command(port, "GET k").await, "$1");
+    assert!(process.stop().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_paused_process_does_not_answer_and_goes_on_when_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = redis::start(folder.path(), local::ports::free().unwrap(), redis::Options::default()).await.unwrap();
+    process.pause();
+    assert!(!redis::answers(process.spec.port).await);
+    process.resume();
+    assert!(redis::answers(process.spec.port).await);
+}
+
+#[tokio::test]
+async fn a_program_that_ends_at_once_is_an_error_with_the_end_of_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(shell(folder.path(), "echo no such luck >&2; exit 3")).unwrap();
+    let error = process.ready(|| async { false }).await.unwrap_err().to_string();
+    assert!(error.contains("exit status: 3") && error.contains("no such luck"), "{error}");
+}
+
+#[tokio::test]
+async fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(shell(folder.path(), "trap '' TERM; while :; do sleep 0.1; done")).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(process.stop().await, None);
+    assert_eq!(process.pid(), None);
+}
+
+fn shell(folder: &std::path::Path, script: &str) -> Spec {
+    Spec {
+        name: "shell".into(),
+        program: "/bin/sh".into(),
+        args: vec!["-c".into(), script.into()],
+        env: Vec::new(),
+        log: folder.join("shell.log"),
+        user: None,
+        port: 0,
+        stop_timeout: Duration::from_millis(500),
+    }
+}
+
+/// Sends one command and answers the first line.
+async fn command(port: u16, command: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 64];
+    let n = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..n]).lines().next().unwrap_or_default().to_owned()
+}

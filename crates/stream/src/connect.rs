@@ -1,0 +1,82 @@
+//! Connections with a limit on every wait, and the checks that come before the first event.
+
+use std::time::Duration;
+
+use event::keys::{GROUP, Keys};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+
+use crate::Error;
+
+/// A TCP connection that takes longer is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A command that takes longer has an unknown outcome; Redis answers in microseconds, an AOF fsync may hold it for seconds.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tries to reconnect within one command: a restart of Redis takes about a second.
+const RETRIES: usize = 4;
+/// The longest pause between two such tries.
+const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Beyond BLOCK, for how long a blocking read may be late: reads have been seen to outlast their BLOCK by half.
+const BLOCK_GRACE: Duration = Duration::from_secs(5);
+
+/// A connection for short commands, shared by cloning. It reconnects by itself.
+pub async fn connect(url: &str) -> Result<ConnectionManager, Error> {
+    Ok(manager(url, RESPONSE_TIMEOUT).await?)
+}
+
+/// A connection of its own for reads that block for up to `block`; nothing else may use it.
+pub async fn connect_blocking(url: &str, block: Duration) -> Result<ConnectionManager, Error> {
+    Ok(manager(url, block + BLOCK_GRACE).await?)
+}
+
+async fn manager(url: &str, response_timeout: Duration) -> redis::RedisResult<ConnectionManager> {
+    let client = redis::Client::open(url)?;
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(response_timeout))
+        .set_number_of_retries(RETRIES)
+        .set_max_delay(RETRY_PAUSE_MAX);
+    ConnectionManager::new_with_config(client, config).await
+}
+
+/// What matters of how a Redis is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Bytes, 0 for no limit.
+    pub maxmemory: u64,
+    /// Such as `volatile-lru`.
+    pub policy: String,
+    /// Such as `7.0.15`.
+    pub version: String,
+}
+
+/// Reads INFO and refuses a Redis that evicts keys without a TTL: those are the frames.
+pub async fn check_server(redis: &mut ConnectionManager) -> Result<ServerFacts, Error> {
+    let text: String = redis::cmd("INFO").arg("everything").query_async(redis).await?;
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let facts = ServerFacts {
+        maxmemory: value("maxmemory").parse().unwrap_or(0),
+        policy: value("maxmemory_policy"),
+        version: value("redis_version"),
+    };
+    if facts.policy.starts_with("allkeys-") {
+        return Err(Error::Policy(format!(
+            "Redis has maxmemory-policy {}, which throws acknowledged events away when memory is short; \
+             set it to volatile-lru (CONFIG SET maxmemory-policy volatile-lru, and in redis.conf)",
+            facts.policy
+        )));
+    }
+    Ok(facts)
+}
+
+/// Makes the consumer group at the stream's beginning, before the first event, by whoever comes first.
+pub async fn ensure_group(redis: &mut ConnectionManager, keys: &Keys) -> Result<(), Error> {
+    let made: redis::RedisResult<()> =
+        redis::cmd("XGROUP").arg("CREATE").arg(&keys.frames).arg(GROUP).arg("0").arg("MKSTREAM").query_async(redis).await;
+    match made {
+        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,26 @@
+//! Redis: connections, the consumer group, the scripts and what they keep true, and how much waits.
+//! Decides nothing: the API and the worker do.
+
+mod connect;
+mod observe;
+mod scripts;
+
+pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group};
+pub use observe::{PartitionView, WorkerView, observe};
+pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
+
+/// What went wrong with Redis.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis is away, refused, or answered too late.
+    #[error("Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// Redis is set up so that it could throw acknowledged events away.
+    #[error("{0}")]
+    Policy(String),
+}
+
+/// Whether Redis says that the stream's group is gone: after its data were lost, or a fresh Redis took its place.
+pub fn is_no_group(error: &redis::RedisError) -> bool {
+    error.code() == Some("NOGROUP") || error.to_string().contains("NOGROUP")
+}

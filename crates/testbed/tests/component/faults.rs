@@ -1,0 +1,175 @@
+//! Stores that stop, fill up or lose their way, workers that stall or are told to stop, events that nobody can store.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bson::{Document, doc};
+use event::frame::Frame;
+use eventpipeline::ledger::{Ledger, Told};
+use eventpipeline::sender::Event;
+use local::mongo::Kind;
+use serde_json::json;
+use testbed::traffic::Traffic;
+use testbed::{Options, Pipeline, eventually};
+
+/// How long traffic flows before and after each fault.
+const FLOW: Duration = Duration::from_millis(1500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_postgres_and_mongodb_stopped_and_started_under_load_lose_nothing() {
+    let mut pipeline = Pipeline::start(Options::default()).await;
+    let traffic = Traffic::start(&pipeline.sender(), "stores", 50);
+    for n in 0..6 {
+        tokio::time::sleep(FLOW).await;
+        let store = match n % 3 {
+            0 => &mut pipeline.processes.stores.redis,
+            1 => &mut pipeline.processes.stores.postgres,
+            _ => &mut pipeline.processes.stores.mongo,
+        };
+        store.stop().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store.start_again().expect("starts again");
+    }
+    tokio::time::sleep(FLOW).await;
+    let ledger = traffic.end().await;
+    assert!(ledger.count(Told::Acknowledged) > 2_000, "only {}", ledger.count(Told::Acknowledged));
+    let verdict = pipeline.prove(&ledger).await;
+    assert_eq!(verdict.dead, 0, "an outage made a dead letter\n{}", pipeline.logs());
+    pipeline.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_answers_503_marks_nothing_that_it_did_not_queue_and_recovers_by_itself() {
+    let options = Options { spec: "{redis: {memory: 16Mi}, workers: {claimIdleSeconds: 2}}", workers: 0, ..Options::default() };
+    let mut pipeline = Pipeline::start(options).await;
+    let mut sender = pipeline.sender();
+    sender.patience = Duration::ZERO;
+
+    // Filled to the brim with nobody to drain it.
+    let mut ledger = Ledger::default();
+    let mut refused = 0;
+    for n in 0..2_000 {
+        let events: Vec<Event> = (n * 100..n * 100 + 100).map(|n| Event::numbered("full", n)).collect();
+        let (told, _) = sender.send(&events).await;
+        refused += told.iter().filter(|told| **told == Told::Unknown).count();
+        events.iter().zip(told).for_each(|(event, told)| ledger.note(event.event_id(), told));
+        if refused > 2_000 {
+            break;
+        }
+    }
+    assert!(refused > 2_000, "Redis never said full: {} acknowledged", ledger.count(Told::Acknowledged));
+    let one = Event::numbered("full", 10_000_000);
+    let response = pipeline.http.post(format!("{}/api/v1/events", pipeline.api())).header("x-api-key", &pipeline.key).json(&one.json).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_no_mark_without_a_frame(&pipeline).await;
+
+    // Drained while writing.
+    let traffic = Traffic::start(&pipeline.sender(), "again", 50);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    pipeline.processes.start_worker().expect("a worker");
+    let flowing = eventually(Duration::from_secs(60), async || traffic.sent() > 4_000).await;
+    assert!(flowing, "events are still refused\n{}", pipeline.logs());
+    ledger.merge(traffic.end().await);
+    pipeline.prove(&ledger).await;
+    pipeline.stop().await;
+}
+
+/// Every mark is an id of a frame in the stream; nothing was consumed yet, so all frames are there.
+async fn assert_no_mark_without_a_frame(pipeline: &Pipeline) {
+    let (mut redis, keys) = (pipeline.redis().await, pipeline.keys());
+    let entries: Vec<(String, Vec<(String, Vec<u8>)>)> =
+        redis::cmd("XRANGE").arg(&keys.frames).arg("-").arg("+").query_async(&mut redis).await.unwrap();
+    let mut queued: HashSet<Vec<u8>> = HashSet::new();
+    for (_, fields) in &entries {
+        let frame = Frame::decode(&fields[0].1).expect("a good frame");
+        queued.extend(frame.docs().filter_map(event::doc::event_id).map(|id| id.0.to_vec()));
+    }
+    let names: Vec<String> = redis::cmd("KEYS").arg("ep:*:seen:*").query_async(&mut redis).await.unwrap();
+    let mut marks = 0;
+    for name in names {
+        let marked: Vec<Vec<u8>> = redis::cmd("SMEMBERS").arg(name).query_async(&mut redis).await.unwrap();
+        marks += marked.len();
+        let without = marked.iter().filter(|id| !queued.contains(*id)).count();
+        assert_eq!(without, 0, "marks without a frame");
+    }
+    println!("full with {} frames, {} events, {marks} marks left", entries.len(), queued.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_stopped_past_the_claim_time_and_continued_stores_nothing_twice() {
+    let pipeline = Pipeline::start(Options { workers: 2, ..Options::default() }).await;
+    let traffic = Traffic::start(&pipeline.sender(), "stall", 50);
+    for _ in 0..2 {
+        tokio::time::sleep(FLOW).await;
+        pipeline.processes.workers[0].pause();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        pipeline.processes.workers[0].resume();
+    }
+    tokio::time::sleep(FLOW).await;
+    let ledger = traffic.end().await;
+    pipeline.prove(&ledger).await;
+    pipeline.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_with_work_in_flight_finishes_or_hands_back_everything() {
+    let mut pipeline = Pipeline::start(Options { workers: 2, ..Options::default() }).await;
+    let traffic = Traffic::start(&pipeline.sender(), "sigterm", 50);
+    for n in 0..4 {
+        tokio::time::sleep(FLOW).await;
+        let process = if n % 2 == 0 { &mut pipeline.processes.workers[n / 2] } else { &mut pipeline.processes.apis[0] };
+        let status = process.stop().await.unwrap_or_else(|| panic!("{} had to be killed", process.spec.name));
+        assert!(status.success(), "{} ended with {status}", process.spec.name);
+        process.start_again().expect("starts again");
+    }
+    let ledger = traffic.end().await;
+    pipeline.prove(&ledger).await;
+    for worker in &mut pipeline.processes.workers {
+        worker.stop().await.expect("ends by itself");
+    }
+    let consumers: Vec<redis::Value> = redis::cmd("XINFO")
+        .arg("CONSUMERS")
+        .arg(pipeline.keys().frames)
+        .arg(event::keys::GROUP)
+        .query_async(&mut pipeline.redis().await)
+        .await
+        .unwrap();
+    assert!(consumers.is_empty(), "consumers are left: {consumers:?}");
+    pipeline.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undecodable_frame_and_poison_events_become_dead_letters_and_their_neighbours_are_stored() {
+    let pipeline = Pipeline::start(Options::default()).await;
+    let mut redis = pipeline.redis().await;
+    let add = |bytes: Vec<u8>| {
+        let mut command = redis::cmd("XADD");
+        command.arg(pipeline.keys().frames).arg("*").arg("f").arg(bytes);
+        command
+    };
+    let _: String = add(b"this is no frame".to_vec()).query_async(&mut redis).await.unwrap();
+    let _: String = add(Vec::new()).query_async(&mut redis).await.unwrap();
+
+    let mut events: Vec<Event> = (0..100).map(|n| Event::numbered("poison", n)).collect();
+    events[10].json["properties"] = json!({"$set": 1});
+    events[50].json["properties"] = json!({"a.b": 1});
+    events[99].json["properties"] = json!({"matrix": [[1, 2], [3, 4]]});
+    let (told, _) = pipeline.sender().send(&events).await;
+    assert!(told.iter().all(|told| *told == Told::Acknowledged));
+
+    let dead_letters = pipeline.database().await.collection::<Document>("events_dlq");
+    let poison = if pipeline.processes.stores.kind == Kind::FerretDb { 3 } else { 0 };
+    let all_there = eventually(Duration::from_secs(20), async || {
+        let stored = pipeline.database().await.collection::<Document>("events").count_documents(doc! {}).await.unwrap_or(0);
+        stored == 100 - poison && dead_letters.count_documents(doc! {}).await.unwrap_or(0) == 2 + poison
+    });
+    assert!(all_there.await, "{}", pipeline.logs());
+    let frames = dead_letters.count_documents(doc! {"payloadKind": "frame", "reason.class": "undecodable"}).await.unwrap();
+    let refused = dead_letters.count_documents(doc! {"payloadKind": "event", "reason.class": "refused", "status": "open", "attempts": 1}).await.unwrap();
+    assert_eq!((frames, refused), (2, poison));
+    let mut ledger = Ledger::default();
+    events.iter().for_each(|event| ledger.note(event.event_id(), Told::Acknowledged));
+    assert_eq!(usize::try_from(poison + 2).unwrap(), pipeline.prove(&ledger).await.dead);
+    pipeline.stop().await;
+}

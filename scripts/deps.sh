@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Installs what the pipeline runs on: redis-server and PostgreSQL from Debian's packages, FerretDB built with Go when
+# there is no mongod. Leaves nothing running: Debian's packages would start both servers on their ports at once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/eventpipeline"
+ferretdb_version=v1.24.2
+
+postgres_there() {
+  local version
+  for version in /usr/lib/postgresql/*/bin/initdb; do
+    [ -x "$version" ] && [ "$(basename "$(dirname "$(dirname "$version")")")" -ge 15 ] && return 0
+  done
+  command -v initdb >/dev/null
+}
+
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+postgres_there || missing+=(postgresql)
+# rustc links with cc; some crates build C code.
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "These are missing: ${missing[*]}" >&2
+    echo "On Debian or Ubuntu: sudo apt-get install ${missing[*]}   (then disable the services they start:" >&2
+    echo "  sudo systemctl disable --now redis-server postgresql). Elsewhere: Redis 7 and PostgreSQL 15 or newer." >&2
+    exit 1
+  fi
+  echo "installing ${missing[*]} (their services are not started)"
+  policy=/usr/sbin/policy-rc.d
+  kept=
+  if [ -e $policy ]; then kept=$(mktemp) && cp -p $policy "$kept"; fi
+  restore() {
+    rm -f $policy
+    if [ -n "$kept" ]; then mv "$kept" $policy; fi
+  }
+  trap restore EXIT
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod +x $policy
+  # Without this, Debian makes a database cluster of its own that nobody here uses.
+  if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  log=$(mktemp)
+  if ! { apt-get update && apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    echo "apt-get could not install ${missing[*]}; see above" >&2
+    exit 1
+  fi
+  rm -f "$log"
+  restore
+  trap - EXIT
+fi
+
+if command -v mongod >/dev/null; then exit 0; fi
+[ -x .tools/ferretdb ] && exit 0
+mkdir -p .tools "$cache"
+if [ ! -x "$cache/ferretdb-$ferretdb_version" ]; then
+  if ! command -v go >/dev/null; then
+    echo "Neither mongod nor Go is here: install MongoDB 7, or Go 1.22 or newer, with which FerretDB is built" >&2
+    exit 1
+  fi
+  echo "building FerretDB $ferretdb_version, which stands in for MongoDB (about a minute)"
+  work=$(mktemp -d)
+  trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+  (
+    cd "$work"
+    go mod init scratch
+    go get -tool github.com/FerretDB/FerretDB/cmd/ferretdb@$ferretdb_version
+    cp -r "$(go list -m -f '{{.Dir}}' github.com/FerretDB/FerretDB)" source
+    chmod -R u+w source
+    cd source
+    # Built straight from the module it panics at start: the version is read from this file.
+    echo $ferretdb_version >build/version/version.txt
+    CGO_ENABLED=0 go build -o "$cache/ferretdb.next" ./cmd/ferretdb
+  ) >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; echo "FerretDB could not be built; see above" >&2; exit 1; }
+  mv "$cache/ferretdb.next" "$cache/ferretdb-$ferretdb_version"
+fi
+cp "$cache/ferretdb-$ferretdb_version" .tools/ferretdb

@@ -1,0 +1,178 @@
+//! Whole frames become one insert; what MongoDB refuses becomes dead letters; then the frames are acknowledged.
+
+use std::sync::Arc;
+
+use bson::RawDocumentBuf;
+use event::frame::Frame;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoff;
+use crate::dead_letter::{not_bson, refused, undecodable, worker_died};
+use crate::in_hand::Delivery;
+use crate::insert::GaveUp;
+use crate::partition::Partition;
+
+/// What to do with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Together with others.
+    Together,
+    /// Alone, event by event: it came too often, so something in it may kill workers.
+    Alone,
+}
+
+/// Decides by the delivery count.
+pub fn way(deliveries: u64, max_deliveries: u64) -> Way {
+    if deliveries > max_deliveries { Way::Alone } else { Way::Together }
+}
+
+/// Gathers deliveries into batches and works on them, a few at a time, until the channel is closed and empty.
+pub async fn run(partition: Arc<Partition>, mut from: mpsc::Receiver<Delivery>, give_up: CancellationToken) {
+    let room = Arc::new(Semaphore::new(partition.work.insert_concurrency));
+    let tasks = TaskTracker::new();
+    let mut left_over = None;
+    loop {
+        let first = match left_over.take() {
+            Some(delivery) => delivery,
+            None => match from.recv().await {
+                Some(delivery) => delivery,
+                None => break,
+            },
+        };
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+        let batch = gather(&partition, first, &mut from, &mut left_over);
+        let (partition, give_up) = (Arc::clone(&partition), give_up.clone());
+        tasks.spawn(async move {
+            if work(&partition, &batch, &give_up).await.is_err() {
+                tracing::info!(frames = batch.len(), "told to stop while MongoDB was away: frames are handed back");
+            }
+            partition.in_hand.let_go(batch.iter().map(|delivery| delivery.entry.as_str()));
+            drop(permit);
+        });
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// As many whole frames as wait now and fit into one insert.
+fn gather(partition: &Partition, first: Delivery, from: &mut mpsc::Receiver<Delivery>, left_over: &mut Option<Delivery>) -> Vec<Delivery> {
+    let mut events = first.events;
+    let mut batch = vec![first];
+    while let Ok(next) = from.try_recv() {
+        events += next.events;
+        if events > partition.work.batch_events {
+            *left_over = Some(next);
+            break;
+        }
+        batch.push(next);
+    }
+    batch
+}
+
+async fn work(partition: &Partition, batch: &[Delivery], give_up: &CancellationToken) -> Result<(), GaveUp> {
+    let mut together = Vec::with_capacity(batch.len());
+    let mut done = Vec::with_capacity(batch.len());
+    for delivery in batch {
+        match Frame::decode(&delivery.bytes) {
+            Err(error) => {
+                let place = partition.place(&delivery.entry, 0);
+                partition.bury_frame(&delivery.bytes, undecodable(&error), place, give_up).await?;
+                done.push(in_hand(delivery, 0));
+            }
+            Ok(frame) if way(delivery.deliveries, partition.work.max_deliveries) == Way::Alone => {
+                alone(partition, delivery, &frame, give_up).await?;
+                done.push(in_hand(delivery, frame.count()));
+            }
+            Ok(frame) => together.push((delivery, frame)),
+        }
+    }
+    store_together(partition, &together, give_up).await?;
+    done.extend(together.iter().map(|(delivery, frame)| in_hand(delivery, frame.count())));
+    acknowledge(partition, &done, give_up).await
+}
+
+async fn store_together(partition: &Partition, frames: &[(&Delivery, Frame<'_>)], give_up: &CancellationToken) -> Result<(), GaveUp> {
+    let count = frames.iter().map(|(_, frame)| frame.count()).sum();
+    let (mut docs, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (delivery, frame) in frames {
+        for (index, doc) in frame.docs().enumerate() {
+            // The frame checked each document's length and the API wrote it, so this never fails in practice.
+            if let Ok(document) = RawDocumentBuf::from_bytes(doc.to_vec()) {
+                docs.push(document);
+                places.push((*delivery, index));
+            } else {
+                partition.bury_event(doc, not_bson(), partition.place(&delivery.entry, index), give_up).await?;
+            }
+        }
+    }
+    let faults = partition.inserter.store(&docs, &partition.breaker, give_up).await?;
+    for fault in &faults {
+        let Some((delivery, index)) = places.get(fault.index) else { continue };
+        let place = partition.place(&delivery.entry, *index);
+        partition.bury_event(docs[fault.index].as_bytes(), refused(fault), place, give_up).await?;
+    }
+    partition.processed(docs.len());
+    Ok(())
+}
+
+/// Event by event, with a marker in Redis that says which one is being tried: who finds the marker knows that a
+/// worker died on that event alone. Any answer of MongoDB, and any "not now", clears it.
+async fn alone(partition: &Partition, delivery: &Delivery, frame: &Frame<'_>, give_up: &CancellationToken) -> Result<(), GaveUp> {
+    let died_on = partition.tried_alone(&delivery.entry).await;
+    tracing::warn!(entry = delivery.entry, deliveries = delivery.deliveries, ?died_on, "a frame came too often: its events are tried one by one");
+    for (index, doc) in frame.docs().enumerate() {
+        let place = partition.place(&delivery.entry, index);
+        if died_on == Some(index) {
+            partition.bury_event(doc, worker_died(delivery.deliveries), place, give_up).await?;
+            continue;
+        }
+        let Ok(document) = RawDocumentBuf::from_bytes(doc.to_vec()) else {
+            partition.bury_event(doc, not_bson(), place, give_up).await?;
+            continue;
+        };
+        partition.try_alone(&delivery.entry, index).await;
+        let faults = partition.inserter.store(&[document], &partition.breaker, give_up).await;
+        partition.tried(&delivery.entry).await;
+        for fault in faults? {
+            partition.bury_event(doc, refused(&fault), place.clone(), give_up).await?;
+        }
+    }
+    partition.processed(frame.count());
+    Ok(())
+}
+
+fn in_hand(delivery: &Delivery, events: usize) -> stream::InHand {
+    stream::InHand { entry: delivery.entry.clone(), events: events as u64, bytes: delivery.bytes.len() as u64 }
+}
+
+/// Acknowledges, for as long as it takes; if told to give up, the frames come again and are duplicates.
+async fn acknowledge(partition: &Partition, done: &[stream::InHand], give_up: &CancellationToken) -> Result<(), GaveUp> {
+    let mut redis = partition.redis.clone();
+    let mut attempt = 0;
+    while let Err(error) = stream::acknowledge(&mut redis, &partition.keys, done).await {
+        if stream::is_no_group(&error) {
+            return Ok(());
+        }
+        if attempt == 0 {
+            tracing::warn!(%error, "acknowledging failed; trying again");
+        }
+        tokio::select! {
+            () = backoff::wait(attempt) => attempt += 1,
+            () = give_up.cancelled() => return Err(GaveUp),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_frame_above_its_deliveries_is_worked_on_alone() {
+        assert_eq!(way(5, 5), Way::Together);
+        assert_eq!(way(6, 5), Way::Alone);
+    }
+}
