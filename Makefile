@@ -21,11 +21,11 @@ reset: ## Forget its data, keys and people
 	@$(target)/debug/eventpipeline reset
 
 test: deps ## All tests, with real stores on free ports
-	@cargo build --workspace --bins
+	@cargo build --workspace --all-targets
 	@cargo xtask test $(ARGS)
 
 test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
-	@cargo build --workspace --bins
+	@cargo build --workspace --all-targets
 	@cargo xtask test --package eventpipeline-testbed
 
 lint: ## Format, clippy, tidy

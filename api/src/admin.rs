@@ -26,7 +26,8 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (parts, body): (_, Body) = request.into_parts();
-        let limits = Limits { body_bytes_max: BODY_BYTES_MAX, inflated_bytes_max: BODY_BYTES_MAX, ..app.limits };
+        let limits =
+            Limits { body_bytes_max: BODY_BYTES_MAX, inflated_bytes_max: BODY_BYTES_MAX, ..app.limits };
         let bytes = body::read(&parts.headers, body, &limits).await?;
         parse(&bytes).map(Self)
     }
@@ -54,7 +55,9 @@ fn pointer(path: &str, detail: &str) -> String {
         pointer.push('/');
         pointer.push_str(&part.replace('~', "~0").replace('/', "~1"));
     }
-    let named = ["missing field `", "unknown field `"].iter().find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    let named = ["missing field `", "unknown field `"]
+        .iter()
+        .find_map(|start| detail.strip_prefix(start)?.split('`').next());
     if let Some(name) = named
         && !pointer.ends_with(&format!("/{name}"))
     {
@@ -131,7 +134,8 @@ impl From<LoginError> for Problem {
         match error {
             LoginError::WrongCredentials => Self::unauthorized("wrong_credentials", detail),
             LoginError::Throttled(wait) => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins", detail).retry_after(wait.as_secs().max(1))
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins", detail)
+                    .retry_after(wait.as_secs().max(1))
             }
             LoginError::Busy => Self::unavailable("busy", detail, 1),
             LoginError::Store(error) => error.into(),
@@ -172,7 +176,11 @@ mod tests {
             (r#"{"userId": "a"} x"#, 400, "invalid_json", None),
         ] {
             let problem = parse::<Shape>(body.as_bytes()).unwrap_err();
-            assert_eq!((problem.status, problem.code, problem.pointer.as_deref()), (status, code, pointer), "{body}");
+            assert_eq!(
+                (problem.status, problem.code, problem.pointer.as_deref()),
+                (status, code, pointer),
+                "{body}"
+            );
         }
     }
 }

@@ -86,7 +86,9 @@ pub fn routers(app: &Shared, settings: &Settings) -> Routers {
     let (public, _) = public().split_for_parts();
     let finish = |router: Router<Shared>| {
         let json = Arc::clone(&json);
-        let document = move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], json.to_string()) };
+        let document = move || async move {
+            ([(axum::http::header::CONTENT_TYPE, "application/json")], json.to_string())
+        };
         router
             .route("/api/openapi.json", axum::routing::get(document))
             .fallback(no_such_path)

@@ -56,7 +56,12 @@ fn credential(parts: &Parts) -> Result<&str, Problem> {
     let bearer = match text(header::AUTHORIZATION) {
         Some(value) => match value.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
-            _ => return Err(Problem::unauthorized("credential_malformed", "Authorization is `Bearer <key or token>`")),
+            _ => {
+                return Err(Problem::unauthorized(
+                    "credential_malformed",
+                    "Authorization is `Bearer <key or token>`",
+                ));
+            }
         },
         None => None,
     };

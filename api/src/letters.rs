@@ -125,7 +125,9 @@ pub fn status_word(status: Status) -> &'static str {
 impl Letter {
     /// From its document. One that does not read is logged and passed over, so that the others can be seen.
     pub fn read(document: Document) -> Option<Self> {
-        bson::from_document(document).inspect_err(|error| tracing::warn!(%error, "a dead letter does not read")).ok()
+        bson::from_document(document)
+            .inspect_err(|error| tracing::warn!(%error, "a dead letter does not read"))
+            .ok()
     }
 
     /// Its `_id`.
@@ -176,7 +178,11 @@ impl Letter {
             let client_id = event::doc::client_id(document).ok_or("the payload is no event")?;
             RawDocument::from_bytes(document).map_err(|_| "the payload is no whole document")?;
             // Any other `_id` would be stored beside the event of that id.
-            if EventId::derive(user_id, client_id) == id { Ok((id, document)) } else { Err("the payload's _id is not that of its event") }
+            if EventId::derive(user_id, client_id) == id {
+                Ok((id, document))
+            } else {
+                Err("the payload's _id is not that of its event")
+            }
         });
         events.collect::<Result<_, &str>>().map_err(str::to_owned)
     }
@@ -245,9 +251,12 @@ impl Filter {
             StatusFilter::Replayed => drop(filter.insert("status", "replayed")),
             StatusFilter::Discarded => drop(filter.insert("status", "discarded")),
         }
-        for (name, value) in
-            [("reason.class", &self.class), ("reason.code", &self.code), ("type", &self.r#type), ("userId", &self.user_id)]
-        {
+        for (name, value) in [
+            ("reason.class", &self.class),
+            ("reason.code", &self.code),
+            ("type", &self.r#type),
+            ("userId", &self.user_id),
+        ] {
             if let Some(value) = value {
                 filter.insert(name, value);
             }
@@ -276,8 +285,10 @@ pub fn groups<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Group> {
         let cause = (letter.reason.class.clone(), letter.reason.code.clone(), letter.kind.clone());
         *counts.entry(cause).or_insert(0) += 1;
     }
-    let mut groups: Vec<Group> =
-        counts.into_iter().map(|((class, code, r#type), count)| Group { class, code, r#type, count }).collect();
+    let mut groups: Vec<Group> = counts
+        .into_iter()
+        .map(|((class, code, r#type), count)| Group { class, code, r#type, count })
+        .collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     groups
 }

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            eprintln!("eventpipeline-api takes --settings, --openapi or --version, not {other}; it is set up by environment variables");
+            eprintln!(
+                "eventpipeline-api takes --settings, --openapi or --version, not {other}; it is set up by environment variables"
+            );
             return ExitCode::from(2);
         }
         None => (),
@@ -78,7 +80,8 @@ async fn run(settings: Settings) -> Result<(), String> {
     let inside = bind(settings.inside_listen, "INSIDE_LISTEN").await?;
 
     let Some((redis, memory_bytes)) = redis(&settings, &stop).await? else { return Ok(()) };
-    let accounts = Accounts::connect(&settings.accounts, redis.clone()).await.map_err(|error| error.to_string())?;
+    let accounts =
+        Accounts::connect(&settings.accounts, redis.clone()).await.map_err(|error| error.to_string())?;
     let store = store::connect(&settings.mongodb_uri, &settings.mongodb_database)
         .await
         .map_err(|error| format!("MONGODB_URI: {error}"))?;
@@ -124,11 +127,16 @@ async fn run(settings: Settings) -> Result<(), String> {
 }
 
 async fn bind(listen: std::net::SocketAddr, setting: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(listen).await.map_err(|error| format!("{setting}={listen} cannot be listened on: {error}"))
+    TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("{setting}={listen} cannot be listened on: {error}"))
 }
 
 /// Waits for Redis, makes the groups, and refuses a Redis that could throw frames away. `None`: told to stop.
-async fn redis(settings: &Settings, stop: &CancellationToken) -> Result<Option<(ConnectionManager, u64)>, String> {
+async fn redis(
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<Option<(ConnectionManager, u64)>, String> {
     let mut said = false;
     loop {
         match prepare(settings).await {

@@ -56,8 +56,16 @@ impl Metrics {
         registry.register(|r| {
             r.register("eventpipeline_api_events", "Events by outcome", metrics.events.clone());
             r.register("eventpipeline_api_rejects", "Refused events by code", metrics.rejects.clone());
-            r.register("eventpipeline_api_ingest_seconds", "Time from body to answer", metrics.ingest_seconds.clone());
-            r.register("eventpipeline_api_body_bytes", "Bytes of bodies, inflated", metrics.body_bytes.clone());
+            r.register(
+                "eventpipeline_api_ingest_seconds",
+                "Time from body to answer",
+                metrics.ingest_seconds.clone(),
+            );
+            r.register(
+                "eventpipeline_api_body_bytes",
+                "Bytes of bodies, inflated",
+                metrics.body_bytes.clone(),
+            );
         });
         metrics
     }

@@ -24,7 +24,10 @@ impl Prefer {
                     ("ack", "queued") => (),
                     ("ack", other) => {
                         let detail = format!("ack={other} cannot be had here; ack=queued can");
-                        return Err(Problem { parameter: Some("Prefer"), ..Problem::bad_request("ack_unavailable", detail) });
+                        return Err(Problem {
+                            parameter: Some("Prefer"),
+                            ..Problem::bad_request("ack_unavailable", detail)
+                        });
                     }
                     // RFC 7240: preferences that are not known are ignored.
                     _ => (),
@@ -40,7 +43,10 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Result<Prefer, &'static str> {
-        let headers = HeaderMap::from_iter([(axum::http::HeaderName::from_static("prefer"), axum::http::HeaderValue::from_static(text))]);
+        let headers = HeaderMap::from_iter([(
+            axum::http::HeaderName::from_static("prefer"),
+            axum::http::HeaderValue::from_static(text),
+        )]);
         Prefer::read(&headers).map_err(|problem| problem.code)
     }
 

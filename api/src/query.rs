@@ -36,7 +36,8 @@ impl<S: Sync> FromRequestParts<S> for Params {
         // What was no UTF-8 has become U+FFFD; it must not find what somebody called so.
         let raw = parts.uri.query().unwrap_or_default().to_ascii_uppercase();
         let meant = raw.matches("%EF%BF%BD").count() + raw.matches('\u{FFFD}').count();
-        let found: usize = pairs.iter().map(|(k, v)| k.matches('\u{FFFD}').count() + v.matches('\u{FFFD}').count()).sum();
+        let found: usize =
+            pairs.iter().map(|(k, v)| k.matches('\u{FFFD}').count() + v.matches('\u{FFFD}').count()).sum();
         if found != meant {
             return Err(bad("the query is not UTF-8"));
         }
@@ -56,23 +57,26 @@ impl Params {
             return Err(Problem::bad_parameter(name, format!("`{name}` is given more than once")));
         }
         if text.is_empty() || text.len() > bytes_max || text.contains('\0') {
-            return Err(Problem::bad_parameter(name, format!("`{name}` is 1 to {bytes_max} bytes, without NUL")));
+            return Err(Problem::bad_parameter(
+                name,
+                format!("`{name}` is 1 to {bytes_max} bytes, without NUL"),
+            ));
         }
         Ok(Some(text))
     }
 
     /// One that must be there.
     pub fn required(&mut self, name: &'static str, bytes_max: usize) -> Result<String, Problem> {
-        self.text(name, bytes_max)?.ok_or_else(|| Problem::bad_parameter(name, format!("`{name}` is required")))
+        self.text(name, bytes_max)?
+            .ok_or_else(|| Problem::bad_parameter(name, format!("`{name}` is required")))
     }
 
     /// `limit`: 1 to 1,000.
     pub fn limit(&mut self) -> Result<u32, Problem> {
         let Some(text) = self.text("limit", 20)? else { return Ok(LIMIT_DEFAULT) };
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| Problem::bad_parameter("limit", format!("`limit` is a number from 1 to {LIMIT_MAX}")))
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
+            Problem::bad_parameter("limit", format!("`limit` is a number from 1 to {LIMIT_MAX}"))
+        })
     }
 
     /// A moment in RFC 3339, as Unix milliseconds.
@@ -83,7 +87,10 @@ impl Params {
             text.replace_range(place..=place, "+");
         }
         let at = OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| {
-            Problem::bad_parameter(name, format!("`{name}` is RFC 3339 with a zone, such as 2026-01-31T12:00:00Z"))
+            Problem::bad_parameter(
+                name,
+                format!("`{name}` is RFC 3339 with a zone, such as 2026-01-31T12:00:00Z"),
+            )
         })?;
         Ok(i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok())
     }
@@ -102,9 +109,9 @@ impl Params {
     /// `cursor`, as an answer before gave it.
     pub fn cursor(&mut self) -> Result<Option<Cursor>, Problem> {
         let Some(text) = self.text("cursor", 64)? else { return Ok(None) };
-        Cursor::decode(&text)
-            .map(Some)
-            .ok_or_else(|| Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged"))
+        Cursor::decode(&text).map(Some).ok_or_else(|| {
+            Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged")
+        })
     }
 
     /// Refuses what is left.
@@ -113,7 +120,10 @@ impl Params {
             None => Ok(()),
             Some((name, _)) => {
                 let name: String = name.chars().take(60).collect();
-                Err(Problem::bad_request("unknown_parameter", format!("there is no query parameter `{name}` here")))
+                Err(Problem::bad_request(
+                    "unknown_parameter",
+                    format!("there is no query parameter `{name}` here"),
+                ))
             }
         }
     }
@@ -171,7 +181,10 @@ mod tests {
 
     #[tokio::test]
     async fn good_parameters_are_taken_one_by_one_until_none_is_left() {
-        let mut p = params("userId=a%20b&limit=7&from=2026-01-31T12:00:00%2B02:00&to=2026-01-31T12:00:00+02:00").await.unwrap();
+        let mut p =
+            params("userId=a%20b&limit=7&from=2026-01-31T12:00:00%2B02:00&to=2026-01-31T12:00:00+02:00")
+                .await
+                .unwrap();
         assert_eq!(p.required("userId", 200).unwrap(), "a b");
         assert_eq!(p.limit().unwrap(), 7);
         assert_eq!(p.moment("from").unwrap(), Some(1_769_853_600_000));
@@ -183,9 +196,18 @@ mod tests {
     #[tokio::test]
     async fn each_fault_names_its_parameter() {
         for (query, name) in [
-            ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=1&limit=2", "limit"), ("limit=", "limit"),
-            ("from=yesterday", "from"), ("from=2026-01-31T12:00:00", "from"), ("cursor=abc", "cursor"), ("cursor=%00", "cursor"),
-            ("status=no", "status"), ("", "userId"), ("userId=", "userId"),
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=x", "limit"),
+            ("limit=1&limit=2", "limit"),
+            ("limit=", "limit"),
+            ("from=yesterday", "from"),
+            ("from=2026-01-31T12:00:00", "from"),
+            ("cursor=abc", "cursor"),
+            ("cursor=%00", "cursor"),
+            ("status=no", "status"),
+            ("", "userId"),
+            ("userId=", "userId"),
         ] {
             let mut p = params(query).await.unwrap();
             let fault = p
@@ -196,7 +218,11 @@ mod tests {
                 .or_else(|| p.word("status", &[("open", 1)]).err())
                 .or_else(|| p.required("userId", 200).err());
             let fault = fault.unwrap_or_else(|| panic!("{query} was taken"));
-            assert_eq!((fault.status, fault.code, fault.parameter), (400, "bad_parameter", Some(name)), "{query}");
+            assert_eq!(
+                (fault.status, fault.code, fault.parameter),
+                (400, "bad_parameter", Some(name)),
+                "{query}"
+            );
         }
         let unknown = params("userid=x").await.unwrap().finish().unwrap_err();
         assert_eq!(unknown.code, "unknown_parameter");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bson::doc;
 use event::keys::Keys;
 use event::lag::{Certainty, Lag};
+use prometheus_client::metrics::counter::Counter;
 use redis::aio::ConnectionManager;
 use serde::Serialize;
 use store::Store;
@@ -184,7 +185,8 @@ impl Sampler {
     fn sample(&mut self, look: &Look, dead: Option<u64>) -> Sample {
         let now = Instant::now();
         let metrics = &self.metrics;
-        let outcomes = [&metrics.accepted, &metrics.duplicates, &metrics.rejected, &metrics.retries].map(|c| c.get());
+        let outcomes =
+            [&metrics.accepted, &metrics.duplicates, &metrics.rejected, &metrics.retries].map(Counter::get);
         let ingest = self.stats.0.latencies.take();
         let before = self.before.replace(Before {
             at: now,
@@ -194,7 +196,8 @@ impl Sampler {
         });
         let seconds = before.as_ref().map(|before| now.duration_since(before.at).as_secs_f64());
         // Counters that went back are of a Redis that lost them: no rate, rather than a wrong one.
-        let rate = |now: Option<u64>, before: Option<u64>| Some(per_second(now?.checked_sub(before?)?, seconds?));
+        let rate =
+            |now: Option<u64>, before: Option<u64>| Some(per_second(now?.checked_sub(before?)?, seconds?));
         let outcome = |n: usize| {
             let before = before.as_ref().map(|before| before.outcomes[n]);
             rate(Some(outcomes[n]), before).unwrap_or(0.0)
@@ -202,7 +205,10 @@ impl Sampler {
         Sample {
             at: rfc3339(unix_ms().cast_signed()),
             events_in_per_second: rate(look.events_in, before.as_ref().and_then(|before| before.events_in)),
-            events_out_per_second: rate(look.events_out, before.as_ref().and_then(|before| before.events_out)),
+            events_out_per_second: rate(
+                look.events_out,
+                before.as_ref().and_then(|before| before.events_out),
+            ),
             lag_events: look.lag.events,
             lag_certainty: look.lag.certainty.word(),
             workers: look.workers,
@@ -222,7 +228,8 @@ impl Sampler {
 fn together(views: &[PartitionView]) -> Look {
     let sum = |pick: fn(&PartitionView) -> Option<u64>| views.iter().map(pick).sum::<Option<u64>>();
     // A worker reads every partition and is counted once.
-    let mut workers: Vec<&str> = views.iter().flat_map(|view| view.workers.iter().map(|w| w.name.as_str())).collect();
+    let mut workers: Vec<&str> =
+        views.iter().flat_map(|view| view.workers.iter().map(|w| w.name.as_str())).collect();
     workers.sort_unstable();
     workers.dedup();
     let zero = Lag { events: Some(0), certainty: Certainty::Known };
@@ -304,7 +311,10 @@ mod tests {
     fn every_time_falls_into_a_bucket_that_is_at_most_a_quarter_too_high() {
         for microseconds in (0..10_000).chain((10_000..60_000_000).step_by(9_973)) {
             let upper = upper_bound(bucket(microseconds));
-            assert!(upper >= microseconds && upper <= microseconds + microseconds / 4, "{microseconds} → {upper}");
+            assert!(
+                upper >= microseconds && upper <= microseconds + microseconds / 4,
+                "{microseconds} → {upper}"
+            );
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
     }

@@ -69,34 +69,103 @@ const MIB: u64 = 1024 * 1024;
 impl Settings {
     /// Reads all settings; the faults stay in `reader`.
     #[allow(clippy::cast_possible_truncation, reason = "the ranges keep the numbers small")]
+    #[allow(clippy::too_many_lines, reason = "one setting after the other")]
     pub fn read(reader: &mut Reader) -> Self {
-        let pipeline = reader.text("PIPELINE", "default/laptop", "The pipeline: namespace/name; part of every Redis key");
-        let api_listen = listen(reader, "API_LISTEN", "0.0.0.0:3001", "Public listener: events, dead letters, limits");
-        let console_listen = listen(reader, "CONSOLE_LISTEN", "0.0.0.0:3000", "Console listener: the whole of /api");
-        let inside_listen = listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
+        let pipeline = reader.text(
+            "PIPELINE",
+            "default/laptop",
+            "The pipeline: namespace/name; part of every Redis key",
+        );
+        let api_listen =
+            listen(reader, "API_LISTEN", "0.0.0.0:3001", "Public listener: events, dead letters, limits");
+        let console_listen =
+            listen(reader, "CONSOLE_LISTEN", "0.0.0.0:3000", "Console listener: the whole of /api");
+        let inside_listen =
+            listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
         let redis_url = reader.required("REDIS_URL", "redis://127.0.0.1:6379", "Redis; rediss:// for TLS");
-        let redis_partitions = reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline; more than one only for Redis Cluster") as u32;
-        let redis_memory_bytes = reader.number("REDIS_MEMORY_BYTES", 0, 0..=1 << 50, "Memory for queued events; 0 reads maxmemory from Redis");
+        let redis_partitions = reader.number(
+            "REDIS_PARTITIONS",
+            1,
+            1..=256,
+            "Streams of the pipeline; more than one only for Redis Cluster",
+        ) as u32;
+        let redis_memory_bytes = reader.number(
+            "REDIS_MEMORY_BYTES",
+            0,
+            0..=1 << 50,
+            "Memory for queued events; 0 reads maxmemory from Redis",
+        );
         let mongodb_uri = reader.required("MONGODB_URI", "mongodb://127.0.0.1:27017", "MongoDB");
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
-        let origins = reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");
+        let origins =
+            reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");
         let allowed_origins = origins.iter().filter_map(|origin| exact_origin(reader, origin)).collect();
         let limits = Limits {
-            body_bytes_max: reader.number("MAX_BODY_BYTES", 5 * MIB, 1024..=64 * MIB, "Bytes of a body on the wire") as usize,
-            inflated_bytes_max: reader.number("MAX_INFLATED_BYTES", 20 * MIB, 1024..=256 * MIB, "Bytes of a body once inflated") as usize,
-            batch_events_max: reader.number("MAX_BATCH_EVENTS", 1000, 1..=5000, "Events of one batch") as usize,
-            event_bytes_max: reader.number("MAX_EVENT_BYTES", 256 * 1024, 1024..=256 * 1024, "Bytes of one event; a frame of 1 MiB must hold several") as usize,
-            body_timeout: seconds(reader, "BODY_TIMEOUT_SECONDS", 10, 1..=300, "A body must be there within this time"),
-            header_timeout: seconds(reader, "HEADER_TIMEOUT_SECONDS", 30, 1..=300, "Headers must be there within this time; idle connections are closed after it"),
-            request_timeout: seconds(reader, "REQUEST_TIMEOUT_SECONDS", 15, 1..=300, "A request is answered within this time, with 504 if need be"),
-            connections_max: reader.number("MAX_CONNECTIONS", 10_000, 1..=1_000_000, "Connections at once on one listener") as usize,
+            body_bytes_max: reader.number(
+                "MAX_BODY_BYTES",
+                5 * MIB,
+                1024..=64 * MIB,
+                "Bytes of a body on the wire",
+            ) as usize,
+            inflated_bytes_max: reader.number(
+                "MAX_INFLATED_BYTES",
+                20 * MIB,
+                1024..=256 * MIB,
+                "Bytes of a body once inflated",
+            ) as usize,
+            batch_events_max: reader.number("MAX_BATCH_EVENTS", 1000, 1..=5000, "Events of one batch")
+                as usize,
+            event_bytes_max: reader.number(
+                "MAX_EVENT_BYTES",
+                256 * 1024,
+                1024..=256 * 1024,
+                "Bytes of one event; a frame of 1 MiB must hold several",
+            ) as usize,
+            body_timeout: seconds(
+                reader,
+                "BODY_TIMEOUT_SECONDS",
+                10,
+                1..=300,
+                "A body must be there within this time",
+            ),
+            header_timeout: seconds(
+                reader,
+                "HEADER_TIMEOUT_SECONDS",
+                30,
+                1..=300,
+                "Headers must be there within this time; idle connections are closed after it",
+            ),
+            request_timeout: seconds(
+                reader,
+                "REQUEST_TIMEOUT_SECONDS",
+                15,
+                1..=300,
+                "A request is answered within this time, with 504 if need be",
+            ),
+            connections_max: reader.number(
+                "MAX_CONNECTIONS",
+                10_000,
+                1..=1_000_000,
+                "Connections at once on one listener",
+            ) as usize,
             events_per_second: None,
         };
-        let rate = reader.number("RATE_LIMIT_EVENTS_PER_SECOND", 0, 0..=1_000_000_000, "Events a second of a key without a rate of its own; 0: no limit");
+        let rate = reader.number(
+            "RATE_LIMIT_EVENTS_PER_SECOND",
+            0,
+            0..=1_000_000_000,
+            "Events a second of a key without a rate of its own; 0: no limit",
+        );
         let events_per_second = u32::try_from(rate).ok().filter(|rate| *rate > 0);
         let limits = Limits { events_per_second, ..limits };
         let accounts = accounts(reader, &pipeline, &limits);
-        let shutdown = seconds(reader, "SHUTDOWN_SECONDS", 25, 1..=3600, "How long a stop may take before requests in flight are cut");
+        let shutdown = seconds(
+            reader,
+            "SHUTDOWN_SECONDS",
+            25,
+            1..=3600,
+            "How long a stop may take before requests in flight are cut",
+        );
         let telemetry = telemetry::Settings::read(reader);
         Self {
             pipeline,
@@ -122,16 +191,42 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
     let optional = |text: String| Some(text).filter(|text| !text.is_empty());
     let settings = AccountsSettings {
         pipeline: pipeline.to_owned(),
-        postgres_url: reader.required("POSTGRES_URL", "postgres://eventpipeline@127.0.0.1:5432/eventpipeline", "PostgreSQL: users and API keys"),
-        jwt_secret: reader.required("JWT_SECRET", "at-least-32-bytes-from-openssl-rand-hex-32", "Signs people's tokens; the same in all replicas"),
+        postgres_url: reader.required(
+            "POSTGRES_URL",
+            "postgres://eventpipeline@127.0.0.1:5432/eventpipeline",
+            "PostgreSQL: users and API keys",
+        ),
+        jwt_secret: reader.required(
+            "JWT_SECRET",
+            "at-least-32-bytes-from-openssl-rand-hex-32",
+            "Signs people's tokens; the same in all replicas",
+        ),
         token_minutes: reader.number("TOKEN_MINUTES", 30, 15..=60, "How long a person's token lives") as u32,
-        first_api_key: optional(reader.text("FIRST_API_KEY", "", "epk_<12>_<40>: a key with all scopes that exists from the start")),
-        admin_email: optional(reader.text("ADMIN_EMAIL", "", "The first administrator; inserted once, never overwritten")),
+        first_api_key: optional(reader.text(
+            "FIRST_API_KEY",
+            "",
+            "epk_<12>_<40>: a key with all scopes that exists from the start",
+        )),
+        admin_email: optional(reader.text(
+            "ADMIN_EMAIL",
+            "",
+            "The first administrator; inserted once, never overwritten",
+        )),
         admin_password: optional(reader.text("ADMIN_PASSWORD", "", "The first administrator's password")),
         default_rate: limits.events_per_second,
         batch_events_max: limits.batch_events_max as u32,
-        cache_entries_max: reader.number("KEY_CACHE_ENTRIES", 10_000, 1..=1_000_000, "API keys and people kept in memory") as usize,
-        postgres_connections_max: reader.number("POSTGRES_CONNECTIONS", 5, 1..=100, "Connections to PostgreSQL") as u32,
+        cache_entries_max: reader.number(
+            "KEY_CACHE_ENTRIES",
+            10_000,
+            1..=1_000_000,
+            "API keys and people kept in memory",
+        ) as usize,
+        postgres_connections_max: reader.number(
+            "POSTGRES_CONNECTIONS",
+            5,
+            1..=100,
+            "Connections to PostgreSQL",
+        ) as u32,
     };
     // What was not set at all is a fault already; saying its form too would only be noise.
     if !settings.postgres_url.is_empty() && !settings.jwt_secret.is_empty() {
@@ -141,7 +236,9 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
 }
 
 fn listen(reader: &mut Reader, name: &'static str, default: &str, doc: &'static str) -> SocketAddr {
-    reader.parsed(name, default, "an address with a port, such as 127.0.0.1:3001", doc).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    reader
+        .parsed(name, default, "an address with a port, such as 127.0.0.1:3001", doc)
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 fn seconds(
@@ -160,7 +257,9 @@ fn exact_origin(reader: &mut Reader, origin: &str) -> Option<HeaderValue> {
     let exact = rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?', '#', ' ']));
     let value = HeaderValue::from_str(origin).ok().filter(|_| exact);
     if value.is_none() {
-        reader.fault(format!("ALLOWED_ORIGINS has {origin}, which is no exact origin such as https://console.example.com"));
+        reader.fault(format!(
+            "ALLOWED_ORIGINS has {origin}, which is no exact origin such as https://console.example.com"
+        ));
     }
     value
 }
@@ -171,10 +270,20 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_and_good_settings_have_none() {
-        let mut reader = Reader::new([("ALLOWED_ORIGINS".to_owned(), "https://a.example, *".to_owned()), ("API_LISTEN".to_owned(), "3001".to_owned())]);
+        let mut reader = Reader::new([
+            ("ALLOWED_ORIGINS".to_owned(), "https://a.example, *".to_owned()),
+            ("API_LISTEN".to_owned(), "3001".to_owned()),
+        ]);
         Settings::read(&mut reader);
         let faults = reader.finish().unwrap_err().to_string();
-        for name in ["ALLOWED_ORIGINS has *", "API_LISTEN=3001", "REDIS_URL", "MONGODB_URI", "POSTGRES_URL", "JWT_SECRET"] {
+        for name in [
+            "ALLOWED_ORIGINS has *",
+            "API_LISTEN=3001",
+            "REDIS_URL",
+            "MONGODB_URI",
+            "POSTGRES_URL",
+            "JWT_SECRET",
+        ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }
     }

@@ -1,8 +1,9 @@
 //! Reading events and dead letters over HTTP: pages, places, replays, and a MongoDB that is away.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod app;
 
-use app::{Api, FIRST_KEY};
+use app::{Api, BadRequest, FIRST_KEY};
 use bson::{DateTime, RawDocumentBuf};
 use event::EventId;
 use serde_json::{Value, json};
@@ -84,7 +85,11 @@ async fn an_event_is_queued_stored_dead_or_nowhere() {
     let api = Api::start().await;
     let place = async |id: &str| {
         let answer = api.get(&format!("/api/v1/events/{id}?userId=ann"), FIRST_KEY).await;
-        if answer.status == 200 { answer.json["state"].as_str().unwrap().to_owned() } else { answer.refusal().1.to_owned() }
+        if answer.status == 200 {
+            answer.json["state"].as_str().unwrap().to_owned()
+        } else {
+            answer.refusal().1.to_owned()
+        }
     };
     let event = json!({"id": "a/b c", "type": "t", "userId": "ann", "properties": {"x": [1, 2.5, null]}});
     assert_eq!(place("a%2Fb%20c").await, "not_found");
@@ -94,18 +99,27 @@ async fn an_event_is_queued_stored_dead_or_nowhere() {
     assert_eq!(place("a%2Fb%20c").await, "stored");
     let stored = api.get("/api/v1/events/a%2Fb%20c?userId=ann", FIRST_KEY).await.json;
     assert_eq!(stored["event"]["properties"], event["properties"]);
-    assert_eq!(api.get("/api/v1/events/a%2Fb%20c?userId=bob", FIRST_KEY).await.status, 404, "another user's is another event");
+    assert_eq!(
+        api.get("/api/v1/events/a%2Fb%20c?userId=bob", FIRST_KEY).await.status,
+        404,
+        "another user's is another event"
+    );
     let dead = json!({"id": "d", "type": "t", "userId": "ann"});
     bury(&api, &encoded(&dead), "mongodb_2", false).await;
     let answer = api.get("/api/v1/events/d?userId=ann", FIRST_KEY).await.json;
-    assert_eq!((&answer["state"], &answer["deadLetter"]["reason"]["code"]), (&json!("dead"), &json!("mongodb_2")));
+    assert_eq!(
+        (&answer["state"], &answer["deadLetter"]["reason"]["code"]),
+        (&json!("dead"), &json!("mongodb_2"))
+    );
     api.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_are_grouped_shown_replayed_and_discarded() {
     let api = Api::start().await;
-    let events: Vec<Value> = (0..6).map(|n| json!({"id": format!("d{n}"), "type": "t", "userId": "ann", "properties": {"n": n}})).collect();
+    let events: Vec<Value> = (0..6)
+        .map(|n| json!({"id": format!("d{n}"), "type": "t", "userId": "ann", "properties": {"n": n}}))
+        .collect();
     for (n, event) in events.iter().enumerate() {
         bury(&api, &encoded(event), if n < 4 { "mongodb_2" } else { "mongodb_121" }, false).await;
     }
@@ -114,34 +128,64 @@ async fn dead_letters_are_grouped_shown_replayed_and_discarded() {
     let list = api.get("/api/v1/dlq", FIRST_KEY).await;
     assert_eq!(list.status, 200, "{}", list.json);
     assert_eq!(list.json["items"].as_array().unwrap().len(), 7);
-    assert_eq!(list.json["groups"][0], json!({"class": "refused", "code": "mongodb_2", "type": "t", "count": 4}));
-    assert_eq!(api.get("/api/v1/dlq?code=mongodb_121", FIRST_KEY).await.json["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        list.json["groups"][0],
+        json!({"class": "refused", "code": "mongodb_2", "type": "t", "count": 4})
+    );
+    assert_eq!(
+        api.get("/api/v1/dlq?code=mongodb_121", FIRST_KEY).await.json["items"].as_array().unwrap().len(),
+        2
+    );
     assert_eq!(api.get("/api/v1/dlq?status=replayed", FIRST_KEY).await.json["items"], json!([]));
     let page = api.get("/api/v1/dlq?limit=4", FIRST_KEY).await.json;
     let next = page["nextCursor"].as_str().unwrap();
     let rest = api.get(&format!("/api/v1/dlq?limit=4&cursor={next}"), FIRST_KEY).await.json;
-    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["nextCursor"], rest.get("groups")), (3, &Value::Null, None));
+    assert_eq!(
+        (rest["items"].as_array().unwrap().len(), &rest["nextCursor"], rest.get("groups")),
+        (3, &Value::Null, None)
+    );
 
     let id = EventId::derive("ann", "d0").to_string();
     let one = api.get(&format!("/api/v1/dlq/{id}"), FIRST_KEY).await.json;
     assert_eq!((&one["payload"]["events"][0]["properties"], &one["attempts"]), (&json!({"n": 0}), &json!(1)));
     let frame = EventId::of_bytes(b"no frame at all").to_string();
     let shown = api.get(&format!("/api/v1/dlq/{frame}"), FIRST_KEY).await.json;
-    assert_eq!((&shown["payload"]["base64"], &shown["payloadKind"]), (&json!("bm8gZnJhbWUgYXQgYWxs"), &json!("frame")));
+    assert_eq!(
+        (&shown["payload"]["base64"], &shown["payloadKind"]),
+        (&json!("bm8gZnJhbWUgYXQgYWxs"), &json!("frame"))
+    );
 
-    let dry = api.post("/api/v1/dlq/replay", FIRST_KEY, r#"{"filter": {"code": "mongodb_2"}, "dryRun": true}"#).await.json;
-    assert_eq!((&dry["letters"], &dry["events"], &dry["dryRun"]), (&json!(4), &json!(4), &json!(true)), "{dry}");
+    let dry = api
+        .post("/api/v1/dlq/replay", FIRST_KEY, r#"{"filter": {"code": "mongodb_2"}, "dryRun": true}"#)
+        .await
+        .json;
+    assert_eq!(
+        (&dry["letters"], &dry["events"], &dry["dryRun"]),
+        (&json!(4), &json!(4), &json!(true)),
+        "{dry}"
+    );
     assert_eq!(queued(&api).await, 0, "a dry run queues nothing");
     // an event that was seen is queued all the same
-    assert_eq!(api.post("/api/v1/events", FIRST_KEY, &events[0].to_string()).await.json["status"], "accepted");
-    let done = api.post("/api/v1/dlq/replay", FIRST_KEY, r#"{"filter": {"code": "mongodb_2"}, "limit": 3}"#).await.json;
+    assert_eq!(
+        api.post("/api/v1/events", FIRST_KEY, &events[0].to_string()).await.json["status"],
+        "accepted"
+    );
+    let done = api
+        .post("/api/v1/dlq/replay", FIRST_KEY, r#"{"filter": {"code": "mongodb_2"}, "limit": 3}"#)
+        .await
+        .json;
     assert_eq!((&done["letters"], &done["more"]), (&json!(3), &json!(true)), "{done}");
     assert_eq!(queued(&api).await, 1 + 3);
     let ids = json!({"ids": [id, frame, "00000000000000000000000000000000"]}).to_string();
     let done = api.post("/api/v1/dlq/replay", FIRST_KEY, &ids).await.json;
-    let mut codes: Vec<_> = done["skipped"].as_array().unwrap().iter().map(|skipped| skipped["code"].as_str().unwrap()).collect();
+    let mut codes: Vec<_> =
+        done["skipped"].as_array().unwrap().iter().map(|skipped| skipped["code"].as_str().unwrap()).collect();
     codes.sort_unstable();
-    assert_eq!((codes, &done["letters"]), (vec!["done_before", "not_found", "undecodable"], &json!(0)), "{done}");
+    assert_eq!(
+        (codes, &done["letters"]),
+        (vec!["done_before", "not_found", "undecodable"], &json!(0)),
+        "{done}"
+    );
 
     // one that fails again is open again
     bury(&api, &encoded(&events[0]), "mongodb_2", false).await;
@@ -151,7 +195,10 @@ async fn dead_letters_are_grouped_shown_replayed_and_discarded() {
     let done = api.post("/api/v1/dlq/discard", FIRST_KEY, r#"{"filter": {}}"#).await.json;
     assert_eq!(done["letters"], 5, "{done}");
     assert_eq!(api.get("/api/v1/dlq", FIRST_KEY).await.json["items"], json!([]));
-    assert_eq!(api.get("/api/v1/dlq?status=discarded", FIRST_KEY).await.json["items"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        api.get("/api/v1/dlq?status=discarded", FIRST_KEY).await.json["items"].as_array().unwrap().len(),
+        5
+    );
     api.stop().await;
 }
 
@@ -178,7 +225,7 @@ async fn bad_queries_are_refused_by_name_and_a_mongodb_that_is_away_is_503() {
     let many = format!(r#"{{"ids": [{}]}}"#, vec![r#""00000000000000000000000000000000""#; 1_001].join(","));
     let k = FIRST_KEY;
     #[rustfmt::skip]
-    let table: &[(&str, &str, &str, Option<&str>, (u16, &str, &str))] = &[
+    let table: &[BadRequest] = &[
         ("GET", "/api/v1/events?userId=a", "", None, (401, "credential_missing", "")),
         ("GET", "/api/v1/events?userId=a", &ingest, None, (403, "forbidden", "")),
         ("GET", "/api/v1/events", k, None, (400, "bad_parameter", "userId")),
@@ -227,11 +274,20 @@ async fn bad_queries_are_refused_by_name_and_a_mongodb_that_is_away_is_503() {
     println!("{} bad requests", table.len());
     api.eventually("there are samples", async || {
         let stats = api.get("/api/v1/stats", &viewer).await.json;
-        stats["samples"].as_array().unwrap().iter().any(|sample| sample["deadLettersOpen"] == 0 && sample["lagEvents"] == 0)
+        stats["samples"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|sample| sample["deadLettersOpen"] == 0 && sample["lagEvents"] == 0)
     })
     .await;
     api.stores.mongo.stop().await;
-    for path in ["/api/v1/events?userId=a", "/api/v1/events/e?userId=a", "/api/v1/dlq", "/api/v1/dlq/00000000000000000000000000000000"] {
+    for path in [
+        "/api/v1/events?userId=a",
+        "/api/v1/events/e?userId=a",
+        "/api/v1/dlq",
+        "/api/v1/dlq/00000000000000000000000000000000",
+    ] {
         assert_eq!(api.get(path, k).await.refusal(), (503, "store_unavailable", ""), "{path}");
     }
     let event = r#"{"id": "x", "type": "t", "userId": "a"}"#;

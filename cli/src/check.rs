@@ -27,7 +27,10 @@ const SENDERS: usize = 8;
 /// Runs the check. `Ok(false)`: the guarantee did not hold.
 pub async fn command(options: &Options) -> Result<bool, String> {
     let manifest = Manifest::read(&options.file)?;
-    let folder = tempfile::Builder::new().prefix("eventpipeline-check-").tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+    let folder = tempfile::Builder::new()
+        .prefix("eventpipeline-check-")
+        .tempdir()
+        .map_err(|error| format!("a temporary folder: {error}"))?;
     let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
     let began = Instant::now();
     let setup = Setup {
@@ -41,7 +44,12 @@ pub async fn command(options: &Options) -> Result<bool, String> {
         worker_env: Vec::new(),
     };
     let mut pipeline = Pipeline::start(setup).await.map_err(|error| error.to_string())?;
-    println!("started in {:.1} s: {} with {} workers", began.elapsed().as_secs_f64(), pipeline.api(0), pipeline.workers.len());
+    println!(
+        "started in {:.1} s: {} with {} workers",
+        began.elapsed().as_secs_f64(),
+        pipeline.api(0),
+        pipeline.workers.len()
+    );
     let verdict = tokio::select! {
         verdict = prove(&pipeline) => verdict,
         () = stop.cancelled() => Err("interrupted".into()),
@@ -52,14 +60,17 @@ pub async fn command(options: &Options) -> Result<bool, String> {
 }
 
 async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
-    let sender = Sender::new(&pipeline.api(0), &pipeline.setup.secrets.api_key).map_err(|error| error.to_string())?;
+    let sender =
+        Sender::new(&pipeline.api(0), &pipeline.setup.secrets.api_key).map_err(|error| error.to_string())?;
     let batches = batches();
     let sent_events: usize = batches.iter().map(Vec::len).sum();
     let began = Instant::now();
     let mut ledger = Ledger::default();
     let (mut accepted, mut duplicates, mut surprises) = (0, 0, 0);
     for round in batches.chunks(SENDERS) {
-        for (batch, (told, sent)) in round.iter().zip(futures::future::join_all(round.iter().map(|batch| sender.send(batch))).await) {
+        for (batch, (told, sent)) in
+            round.iter().zip(futures::future::join_all(round.iter().map(|batch| sender.send(batch))).await)
+        {
             accepted += sent.accepted;
             duplicates += sent.duplicates;
             for (event, told) in batch.iter().zip(told) {
@@ -71,18 +82,41 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
     }
     let took = began.elapsed();
     surprises += singles(pipeline, &mut ledger).await?;
-    let client = mongodb::Client::with_uri_str(pipeline.stores.mongodb_uri()).await.map_err(|error| error.to_string())?;
+    let client = mongodb::Client::with_uri_str(pipeline.stores.mongodb_uri())
+        .await
+        .map_err(|error| error.to_string())?;
     let verdict = settled(&ledger, &client.database("eventpipeline")).await?;
     let stored_after = began.elapsed();
 
-    println!("\nsent {sent_events} events of which some twice and some bad, in batches of {BATCH}, and some alone");
-    println!("  {:<20} {accepted:>9}\n  {:<20} {duplicates:>9}\n  {:<20} {:>9}\n  {:<20} {surprises:>9}", "accepted", "duplicates", "refused", ledger.count(Told::Rejected), "other than expected");
+    println!(
+        "\nsent {sent_events} events of which some twice and some bad, in batches of {BATCH}, and some alone"
+    );
+    println!(
+        "  {:<20} {accepted:>9}\n  {:<20} {duplicates:>9}\n  {:<20} {:>9}\n  {:<20} {surprises:>9}",
+        "accepted",
+        "duplicates",
+        "refused",
+        ledger.count(Told::Rejected),
+        "other than expected"
+    );
     println!("in MongoDB, read directly\n{verdict}");
     #[allow(clippy::cast_precision_loss, reason = "a rate")]
     let rate = |time: Duration| sent_events as f64 / time.as_secs_f64().max(0.001);
-    println!("{:.0} events/s acknowledged, {:.0} events/s until all were stored ({:.1} s)", rate(took), rate(stored_after), stored_after.as_secs_f64());
-    let holds = verdict.holds() && surprises == 0 && verdict.unknown == 0 && verdict.strangers == 0 && verdict.dead == 0;
-    println!("{}", if holds { "check: every acknowledged event is stored exactly once" } else { "check: FAILED" });
+    println!(
+        "{:.0} events/s acknowledged, {:.0} events/s until all were stored ({:.1} s)",
+        rate(took),
+        rate(stored_after),
+        stored_after.as_secs_f64()
+    );
+    let holds = verdict.holds()
+        && surprises == 0
+        && verdict.unknown == 0
+        && verdict.strangers == 0
+        && verdict.dead == 0;
+    println!(
+        "{}",
+        if holds { "check: every acknowledged event is stored exactly once" } else { "check: FAILED" }
+    );
     Ok(holds)
 }
 
@@ -99,7 +133,8 @@ fn batches() -> Vec<Vec<Event>> {
         }
         if n % BAD_EVERY == 0 {
             let mut bad = Event::numbered("bad", n);
-            bad.json["properties"] = json!({"n": [1, 2, {"much": 1e19}], "text": "an integer beyond 64 bits"});
+            bad.json["properties"] =
+                json!({"n": [1, 2, {"much": 1e19}], "text": "an integer beyond 64 bits"});
             bad.json["surplus"] = json!(true);
             events.push(bad);
         }
@@ -116,13 +151,25 @@ async fn singles(pipeline: &Pipeline, ledger: &mut Ledger) -> Result<usize, Stri
     for n in 0..50 {
         let event = Event::numbered("single", n);
         for expected in ["accepted", "duplicate"] {
-            let answer = http.post(&url).header("x-api-key", key).json(&event.json).send().await.map_err(|e| e.to_string())?;
+            let answer = http
+                .post(&url)
+                .header("x-api-key", key)
+                .json(&event.json)
+                .send()
+                .await
+                .map_err(|e| e.to_string())?;
             let answer: serde_json::Value = answer.json().await.map_err(|e| e.to_string())?;
             surprises += usize::from(answer["status"] != expected || answer["id"] != event.id);
         }
         ledger.note(event.event_id(), Told::Acknowledged);
     }
-    let bad = http.post(&url).header("x-api-key", key).json(&json!({"type": "t"})).send().await.map_err(|e| e.to_string())?;
+    let bad = http
+        .post(&url)
+        .header("x-api-key", key)
+        .json(&json!({"type": "t"}))
+        .send()
+        .await
+        .map_err(|e| e.to_string())?;
     let body: serde_json::Value = bad.json().await.map_err(|e| e.to_string())?;
     surprises += usize::from(body["code"] != "missing_field" || body["pointer"] != "/userId");
     Ok(surprises)

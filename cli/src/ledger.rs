@@ -74,7 +74,12 @@ impl Ledger {
 /// their stored `_id` should differ.
 async fn read(database: &Database, collection: &str) -> mongodb::error::Result<HashMap<EventId, usize>> {
     let fields = doc! {"userId": 1, "id": 1, "eventId": 1};
-    let mut cursor = database.collection::<Document>(collection).find(doc! {}).projection(fields).batch_size(5_000).await?;
+    let mut cursor = database
+        .collection::<Document>(collection)
+        .find(doc! {})
+        .projection(fields)
+        .batch_size(5_000)
+        .await?;
     let mut found = HashMap::new();
     while let Some(document) = cursor.try_next().await? {
         let user = document.get_str("userId").unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::ledger::{Ledger, Told};
 use crate::sender::{Event, Sender, Sent};
 
 /// How long the stored events are waited for once all are sent.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(2);
 /// Between two looks at how much is stored.
 const DRAIN_LOOK: Duration = Duration::from_millis(500);
 
@@ -83,7 +83,12 @@ pub async fn run(options: &Options, sender: &Sender, run: &str) -> Report {
         });
         from = to;
     }
-    let mut report = Report { ledger: Ledger::default(), sent: Sent::default(), latency: histogram(), took: Duration::ZERO };
+    let mut report = Report {
+        ledger: Ledger::default(),
+        sent: Sent::default(),
+        latency: histogram(),
+        took: Duration::ZERO,
+    };
     while let Some(done) = tasks.join_next().await {
         let Ok((events, told, sent, latency)) = done else { continue };
         for (event, told) in events.iter().zip(told) {
@@ -113,21 +118,27 @@ fn bar(total: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events · {per_sec} · {eta} left");
+    let style =
+        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} events · {per_sec} · {eta} left");
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// `eventpipeline load`: sends, prints the percentiles and the verdict. `Ok(false)`: something is missing.
 pub async fn command(options: Options) -> Result<bool, String> {
     let facts = Facts::running();
-    let from_facts = |given: &Option<String>, pick: fn(&Facts) -> String| given.clone().or_else(|| facts.as_ref().map(pick));
+    let from_facts = |given: &Option<String>, pick: fn(&Facts) -> String| {
+        given.clone().or_else(|| facts.as_ref().map(pick))
+    };
     let hint = "no pipeline runs here (no .eventpipeline/dev.json); start one with `make run`, or give";
     let api = from_facts(&options.api, |f| f.api.clone()).ok_or_else(|| format!("{hint} --api"))?;
     let key = from_facts(&options.key, |f| f.api_key.clone()).ok_or_else(|| format!("{hint} --key"))?;
     let mongodb = from_facts(&options.mongodb, |f| f.mongodb.clone());
     let sender = Sender::new(&api, &key).map_err(|error| error.to_string())?;
 
-    println!("{} events a second for {} s, {} a request, to {api}", options.rate, options.seconds, options.batch);
+    println!(
+        "{} events a second for {} s, {} a request, to {api}",
+        options.rate, options.seconds, options.batch
+    );
     let run_name = format!("load-{:08x}", getrandom::u32().unwrap_or(0));
     let report = run(&options, &sender, &run_name).await;
     print(&report);
@@ -141,12 +152,18 @@ pub async fn command(options: Options) -> Result<bool, String> {
     let client = mongodb::Client::with_uri_str(&uri).await.map_err(|error| format!("--mongodb: {error}"))?;
     let verdict = settled(&report.ledger, &client.database("eventpipeline")).await?;
     println!("\nin MongoDB (with other runs' events)\n{verdict}");
-    println!("{}", if verdict.holds() { "acknowledged = stored: yes, each once" } else { "acknowledged = stored: NO" });
+    println!(
+        "{}",
+        if verdict.holds() { "acknowledged = stored: yes, each once" } else { "acknowledged = stored: NO" }
+    );
     Ok(verdict.holds())
 }
 
 /// Waits until nothing acknowledged is missing, or nothing changes any more.
-pub async fn settled(ledger: &Ledger, database: &mongodb::Database) -> Result<crate::ledger::Verdict, String> {
+pub async fn settled(
+    ledger: &Ledger,
+    database: &mongodb::Database,
+) -> Result<crate::ledger::Verdict, String> {
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     loop {
         let verdict = ledger.verify(database).await.map_err(|error| format!("MongoDB: {error}"))?;
@@ -162,7 +179,16 @@ fn print(report: &Report) {
     #[allow(clippy::cast_precision_loss, reason = "a rate")]
     let rate = (sent.accepted + sent.duplicates) as f64 / report.took.as_secs_f64().max(0.001);
     let ms = |q: f64| Duration::from_micros(report.latency.value_at_quantile(q)).as_secs_f64() * 1000.0;
-    println!("  accepted {}, duplicates {}, requests sent again {}", sent.accepted, sent.duplicates, sent.resent);
+    println!(
+        "  accepted {}, duplicates {}, requests sent again {}",
+        sent.accepted, sent.duplicates, sent.resent
+    );
     println!("  {rate:.0} events/s acknowledged over {:.1} s", report.took.as_secs_f64());
-    println!("  latency from when due: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms", ms(0.5), ms(0.9), ms(0.99), ms(1.0));
+    println!(
+        "  latency from when due: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+        ms(0.5),
+        ms(0.9),
+        ms(0.99),
+        ms(1.0)
+    );
 }

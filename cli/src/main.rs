@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use eventpipeline::{check, dev, load, status};
 
-/// EventPipeline: events in, each stored once.
+/// `EventPipeline`: events in, each stored once.
 #[derive(Parser)]
 #[command(name = "eventpipeline", version, arg_required_else_help = true)]
 struct Cli {
@@ -50,8 +50,8 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match command {
-            Command::Dev(options) if options.check => check::command(&options).await,
-            Command::Dev(options) => dev::command(&options).await.map(|()| true),
+            Command::Dev(options) if options.check => Box::pin(check::command(&options)).await,
+            Command::Dev(options) => Box::pin(dev::command(&options)).await.map(|()| true),
             Command::Load(options) => load::command(options).await,
             Command::Status(options) => status::command(options).await,
             Command::Stop { data } => dev::stop(&data).await.map(|()| true),

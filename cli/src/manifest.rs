@@ -1,4 +1,4 @@
-//! The EventPipeline manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
+//! The `EventPipeline` manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
 //! fields that a later release will use here are named, not silently ignored.
 
 use std::path::Path;
@@ -149,7 +149,10 @@ impl Manifest {
                 manifest.api_version, manifest.kind
             ));
         }
-        for (field, name) in [("metadata.name", Some(&manifest.metadata.name)), ("metadata.namespace", manifest.metadata.namespace.as_ref())] {
+        for (field, name) in [
+            ("metadata.name", Some(&manifest.metadata.name)),
+            ("metadata.namespace", manifest.metadata.namespace.as_ref()),
+        ] {
             let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_some_and(|name| name.is_empty() || name.len() > 40 || !name.chars().all(good)) {
                 return Err(format!("{field} has 1 to 40 small letters, digits and hyphens"));
@@ -168,10 +171,12 @@ impl Manifest {
     pub fn redis_memory(&self) -> Result<u64, String> {
         let Some(text) = &self.spec.redis.memory else { return Ok(512 << 20) };
         let units = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1u64 << 30), ("", 1)];
-        let bytes = units.iter().find_map(|(unit, factor)| {
-            text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*factor)
-        });
-        bytes.filter(|bytes| *bytes >= 8 << 20).ok_or_else(|| format!("spec.redis.memory: {text} is no amount of at least 8Mi, such as 512Mi or 2Gi"))
+        let bytes = units
+            .iter()
+            .find_map(|(unit, factor)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*factor));
+        bytes.filter(|bytes| *bytes >= 8 << 20).ok_or_else(|| {
+            format!("spec.redis.memory: {text} is no amount of at least 8Mi, such as 512Mi or 2Gi")
+        })
     }
 
     /// The fields given that only a cluster uses.
@@ -179,19 +184,37 @@ impl Manifest {
         let (spec, api, workers) = (&self.spec, &self.spec.api, &self.spec.workers);
         let (redis, mongodb) = (&self.spec.redis, &self.spec.mongodb);
         [
-            ("desiredState", &spec.desired_state), ("deletionPolicy", &spec.deletion_policy), ("image", &spec.image),
-            ("postgres", &spec.postgres), ("console", &spec.console), ("networkPolicy", &spec.network_policy),
-            ("observability", &spec.observability), ("ingress", &spec.ingress), ("api.replicas", &api.replicas),
-            ("api.authentication", &api.authentication), ("api.serviceType", &api.service_type), ("api.nodePort", &api.node_port),
-            ("api.resources", &api.resources), ("workers.scaling", &workers.scaling), ("workers.maxReplicas", &workers.max_replicas),
+            ("desiredState", &spec.desired_state),
+            ("deletionPolicy", &spec.deletion_policy),
+            ("image", &spec.image),
+            ("postgres", &spec.postgres),
+            ("console", &spec.console),
+            ("networkPolicy", &spec.network_policy),
+            ("observability", &spec.observability),
+            ("ingress", &spec.ingress),
+            ("api.replicas", &api.replicas),
+            ("api.authentication", &api.authentication),
+            ("api.serviceType", &api.service_type),
+            ("api.nodePort", &api.node_port),
+            ("api.resources", &api.resources),
+            ("workers.scaling", &workers.scaling),
+            ("workers.maxReplicas", &workers.max_replicas),
             ("workers.drainTargetSeconds", &workers.drain_target_seconds),
             ("workers.targetUtilizationPercent", &workers.target_utilization_percent),
-            ("workers.maxAgeSeconds", &workers.max_age_seconds), ("workers.pollPeriodSeconds", &workers.poll_period_seconds),
-            ("workers.scaleUp", &workers.scale_up), ("workers.scaleDown", &workers.scale_down),
-            ("workers.idleAfterSeconds", &workers.idle_after_seconds), ("workers.resources", &workers.resources),
-            ("redis.storageSize", &redis.storage_size), ("redis.external", &redis.external), ("mongodb.shards", &mongodb.shards),
-            ("mongodb.membersPerShard", &mongodb.members_per_shard), ("mongodb.configMembers", &mongodb.config_members),
-            ("mongodb.routers", &mongodb.routers), ("mongodb.storageSize", &mongodb.storage_size), ("mongodb.external", &mongodb.external),
+            ("workers.maxAgeSeconds", &workers.max_age_seconds),
+            ("workers.pollPeriodSeconds", &workers.poll_period_seconds),
+            ("workers.scaleUp", &workers.scale_up),
+            ("workers.scaleDown", &workers.scale_down),
+            ("workers.idleAfterSeconds", &workers.idle_after_seconds),
+            ("workers.resources", &workers.resources),
+            ("redis.storageSize", &redis.storage_size),
+            ("redis.external", &redis.external),
+            ("mongodb.shards", &mongodb.shards),
+            ("mongodb.membersPerShard", &mongodb.members_per_shard),
+            ("mongodb.configMembers", &mongodb.config_members),
+            ("mongodb.routers", &mongodb.routers),
+            ("mongodb.storageSize", &mongodb.storage_size),
+            ("mongodb.external", &mongodb.external),
         ]
         .into_iter()
         .filter(|(_, value)| value.is_some())
@@ -205,22 +228,39 @@ mod tests {
     use super::*;
 
     fn parse(spec: &str) -> Result<Manifest, String> {
-        Manifest::parse(&format!("apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: laptop\nspec: {spec}\n"))
+        Manifest::parse(&format!(
+            "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: laptop\nspec: {spec}\n"
+        ))
     }
 
     #[test]
     fn an_empty_spec_is_valid_and_fields_of_a_cluster_are_named() {
         let manifest = parse("{}").unwrap();
-        assert_eq!((manifest.pipeline().as_str(), manifest.redis_memory()), ("default/laptop", Ok(512 << 20)));
-        assert_eq!(parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap().not_used_here(), ["deletionPolicy", "mongodb.shards"]);
+        assert_eq!(
+            (manifest.pipeline().as_str(), manifest.redis_memory()),
+            ("default/laptop", Ok(512 << 20))
+        );
+        assert_eq!(
+            parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap().not_used_here(),
+            ["deletionPolicy", "mongodb.shards"]
+        );
     }
 
     #[test]
     fn a_field_that_is_none_and_a_value_that_is_wrong_are_refused_by_name() {
-        for (spec, word) in [("{worker: {}}", "worker"), ("{workers: {batchEvents: many}}", "many"), ("{redis: {memory: 5}}", "spec.redis.memory"), ("{redis: {durability: Never}}", "Never")] {
+        for (spec, word) in [
+            ("{worker: {}}", "worker"),
+            ("{workers: {batchEvents: many}}", "many"),
+            ("{redis: {memory: 5}}", "spec.redis.memory"),
+            ("{redis: {durability: Never}}", "Never"),
+        ] {
             let error = parse(spec).unwrap_err();
             assert!(error.contains(word), "{spec}: {error}");
         }
-        assert!(Manifest::parse("apiVersion: v1\nkind: Pod\nmetadata: {name: x}").unwrap_err().contains("EventPipeline"));
+        assert!(
+            Manifest::parse("apiVersion: v1\nkind: Pod\nmetadata: {name: x}")
+                .unwrap_err()
+                .contains("EventPipeline")
+        );
     }
 }

@@ -30,10 +30,13 @@ impl Secrets {
         let path = folder.join("secrets.json");
         let fault = |error: String| format!("{}: {error}", path.display());
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| fault(format!("{error}; `eventpipeline reset` makes new ones, with empty stores"))),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                fault(format!("{error}; `eventpipeline reset` makes new ones, with empty stores"))
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let secrets = Self::made()?;
-                write_private(&path, &serde_json::to_vec_pretty(&secrets).unwrap_or_default()).map_err(|error| fault(error.to_string()))?;
+                write_private(&path, &serde_json::to_vec_pretty(&secrets).unwrap_or_default())
+                    .map_err(|error| fault(error.to_string()))?;
                 Ok(secrets)
             }
             Err(error) => Err(fault(error.to_string())),
@@ -57,7 +60,8 @@ fn letters(count: usize) -> Result<String, String> {
     while text.len() < count {
         let mut bytes = [0u8; 64];
         getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no randomness: {error}"))?;
-        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(BASE62[usize::from(byte % 62)]));
+        let fair =
+            bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(BASE62[usize::from(byte % 62)]));
         text.extend(fair.take(count - text.len()));
     }
     Ok(text)
@@ -85,7 +89,7 @@ mod tests {
         let made = Secrets::of(folder.path()).unwrap();
         assert_eq!(Secrets::of(folder.path()).unwrap().api_key, made.api_key);
         assert_eq!(made.api_key.len(), 4 + 12 + 1 + 40);
-        let mode = std::fs::metadata(folder.path().join("secrets.json")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let file_mode = std::fs::metadata(folder.path().join("secrets.json")).unwrap().permissions().mode();
+        assert_eq!(file_mode & 0o777, 0o600);
     }
 }

@@ -73,7 +73,12 @@ impl Sender {
     /// For the API at `api`, such as `http://127.0.0.1:3001`.
     pub fn new(api: &str, key: &str) -> reqwest::Result<Self> {
         let http = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
-        Ok(Self { http, url: format!("{api}/api/v1/events/batch"), key: key.into(), patience: Duration::from_secs(120) })
+        Ok(Self {
+            http,
+            url: format!("{api}/api/v1/events/batch"),
+            key: key.into(),
+            patience: Duration::from_mins(2),
+        })
     }
 
     /// The same sender, sending to another process of the API.
@@ -97,7 +102,13 @@ impl Sender {
                     open = settle(&open, &body, &mut told);
                     pause
                 }
-                Ok((StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, _, pause)) => pause,
+                Ok((
+                    StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT,
+                    _,
+                    pause,
+                )) => pause,
                 Ok(_) => {
                     open.drain(..).for_each(|n| told[n] = Told::Rejected);
                     break;

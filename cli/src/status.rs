@@ -11,6 +11,9 @@ pub struct Options {
     /// The API; from .eventpipeline/dev.json when a pipeline runs here.
     #[arg(long)]
     pub api: Option<String>,
+    /// Its console listener, which has the figures; likewise.
+    #[arg(long)]
+    pub console: Option<String>,
     /// The API key; likewise.
     #[arg(long, env = "EVENTPIPELINE_KEY", hide_env_values = true)]
     pub key: Option<String>,
@@ -32,9 +35,19 @@ pub enum Output {
 pub async fn command(options: Options) -> Result<bool, String> {
     let facts = Facts::running();
     let hint = "no pipeline runs here (no .eventpipeline/dev.json); start one with `make run`, or give";
-    let public = options.api.clone().or_else(|| facts.as_ref().map(|f| f.api.clone())).ok_or_else(|| format!("{hint} --api"))?;
-    let console = options.api.or_else(|| facts.as_ref().map(|f| f.console.clone())).unwrap_or_default();
-    let key = options.key.or_else(|| facts.as_ref().map(|f| f.api_key.clone())).ok_or_else(|| format!("{hint} --key"))?;
+    let public = options
+        .api
+        .clone()
+        .or_else(|| facts.as_ref().map(|f| f.api.clone()))
+        .ok_or_else(|| format!("{hint} --api"))?;
+    let console = options
+        .console
+        .or_else(|| facts.as_ref().map(|f| f.console.clone()))
+        .ok_or_else(|| format!("{hint} --console"))?;
+    let key = options
+        .key
+        .or_else(|| facts.as_ref().map(|f| f.api_key.clone()))
+        .ok_or_else(|| format!("{hint} --key"))?;
     let http = reqwest::Client::new();
     let get = |url: String| {
         let request = http.get(&url).header("x-api-key", &key).timeout(std::time::Duration::from_secs(10));
@@ -65,8 +78,18 @@ pub async fn command(options: Options) -> Result<bool, String> {
 fn figures(stats: &Value) {
     let now = stats["samples"].as_array().and_then(|samples| samples.last()).unwrap_or(&Value::Null);
     let number = |value: &Value| value.as_f64().map_or("unknown".into(), |n| format!("{n:.0}"));
-    println!("{:<12} {} events ({})", "lag", number(&now["lagEvents"]), now["lagCertainty"].as_str().unwrap_or("Unknown"));
-    println!("{:<12} {} events/s in, {} events/s out", "rate", number(&now["eventsInPerSecond"]), number(&now["eventsOutPerSecond"]));
+    println!(
+        "{:<12} {} events ({})",
+        "lag",
+        number(&now["lagEvents"]),
+        now["lagCertainty"].as_str().unwrap_or("Unknown")
+    );
+    println!(
+        "{:<12} {} events/s in, {} events/s out",
+        "rate",
+        number(&now["eventsInPerSecond"]),
+        number(&now["eventsOutPerSecond"])
+    );
     println!("{:<12} {}", "workers", number(&now["workers"]));
     println!("{:<12} {} open", "dead letters", number(&now["deadLettersOpen"]));
 }

@@ -51,7 +51,10 @@ impl Breaker {
     pub fn failed(&self, why: &str) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_TO_OPEN && !self.open.send_replace(true) {
-            tracing::warn!(why, "MongoDB does not answer: reading stops until it does; frames in hand are kept and tried again");
+            tracing::warn!(
+                why,
+                "MongoDB does not answer: reading stops until it does; frames in hand are kept and tried again"
+            );
         }
     }
 

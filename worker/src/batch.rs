@@ -14,6 +14,9 @@ use crate::in_hand::Delivery;
 use crate::insert::GaveUp;
 use crate::partition::Partition;
 
+/// So many workers must have died on an event, alone, before it is given up: one may have been killed by chance.
+const DEATHS_MAX: u32 = 2;
+
 /// What to do with a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -46,7 +49,10 @@ pub async fn run(partition: Arc<Partition>, mut from: mpsc::Receiver<Delivery>, 
         let (partition, give_up) = (Arc::clone(&partition), give_up.clone());
         tasks.spawn(async move {
             if work(&partition, &batch, &give_up).await.is_err() {
-                tracing::info!(frames = batch.len(), "told to stop while MongoDB was away: frames are handed back");
+                tracing::info!(
+                    frames = batch.len(),
+                    "told to stop while MongoDB was away: frames are handed back"
+                );
             }
             partition.in_hand.let_go(batch.iter().map(|delivery| delivery.entry.as_str()));
             drop(permit);
@@ -57,7 +63,12 @@ pub async fn run(partition: Arc<Partition>, mut from: mpsc::Receiver<Delivery>, 
 }
 
 /// As many whole frames as wait now and fit into one insert.
-fn gather(partition: &Partition, first: Delivery, from: &mut mpsc::Receiver<Delivery>, left_over: &mut Option<Delivery>) -> Vec<Delivery> {
+fn gather(
+    partition: &Partition,
+    first: Delivery,
+    from: &mut mpsc::Receiver<Delivery>,
+    left_over: &mut Option<Delivery>,
+) -> Vec<Delivery> {
     let mut events = first.events;
     let mut batch = vec![first];
     while let Ok(next) = from.try_recv() {
@@ -93,7 +104,11 @@ async fn work(partition: &Partition, batch: &[Delivery], give_up: &CancellationT
     acknowledge(partition, &done, give_up).await
 }
 
-async fn store_together(partition: &Partition, frames: &[(&Delivery, Frame<'_>)], give_up: &CancellationToken) -> Result<(), GaveUp> {
+async fn store_together(
+    partition: &Partition,
+    frames: &[(&Delivery, Frame<'_>)],
+    give_up: &CancellationToken,
+) -> Result<(), GaveUp> {
     let count = frames.iter().map(|(_, frame)| frame.count()).sum();
     let (mut docs, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (delivery, frame) in frames {
@@ -103,7 +118,9 @@ async fn store_together(partition: &Partition, frames: &[(&Delivery, Frame<'_>)]
                 docs.push(document);
                 places.push((*delivery, index));
             } else {
-                partition.bury_event(doc, not_bson(), partition.place(&delivery.entry, index), give_up).await?;
+                partition
+                    .bury_event(doc, not_bson(), partition.place(&delivery.entry, index), give_up)
+                    .await?;
             }
         }
     }
@@ -118,21 +135,32 @@ async fn store_together(partition: &Partition, frames: &[(&Delivery, Frame<'_>)]
 }
 
 /// Event by event, with a marker in Redis that says which one is being tried: who finds the marker knows that a
-/// worker died on that event alone. Any answer of MongoDB, and any "not now", clears it.
-async fn alone(partition: &Partition, delivery: &Delivery, frame: &Frame<'_>, give_up: &CancellationToken) -> Result<(), GaveUp> {
+/// worker died on that event alone, and how many did before. Any answer of MongoDB, and any "not now", clears it.
+async fn alone(
+    partition: &Partition,
+    delivery: &Delivery,
+    frame: &Frame<'_>,
+    give_up: &CancellationToken,
+) -> Result<(), GaveUp> {
     let died_on = partition.tried_alone(&delivery.entry).await;
-    tracing::warn!(entry = delivery.entry, deliveries = delivery.deliveries, ?died_on, "a frame came too often: its events are tried one by one");
+    tracing::warn!(
+        entry = delivery.entry,
+        deliveries = delivery.deliveries,
+        ?died_on,
+        "a frame came too often: its events are tried one by one"
+    );
     for (index, doc) in frame.docs().enumerate() {
         let place = partition.place(&delivery.entry, index);
-        if died_on == Some(index) {
-            partition.bury_event(doc, worker_died(delivery.deliveries), place, give_up).await?;
+        let deaths = died_on.filter(|tried| tried.index == index).map_or(0, |tried| tried.deaths);
+        if deaths >= DEATHS_MAX {
+            partition.bury_event(doc, worker_died(deaths), place, give_up).await?;
             continue;
         }
         let Ok(document) = RawDocumentBuf::from_bytes(doc.to_vec()) else {
             partition.bury_event(doc, not_bson(), place, give_up).await?;
             continue;
         };
-        partition.try_alone(&delivery.entry, index).await;
+        partition.try_alone(&delivery.entry, index, deaths).await;
         let faults = partition.inserter.store(&[document], &partition.breaker, give_up).await;
         partition.tried(&delivery.entry).await;
         for fault in faults? {
@@ -144,11 +172,19 @@ async fn alone(partition: &Partition, delivery: &Delivery, frame: &Frame<'_>, gi
 }
 
 fn in_hand(delivery: &Delivery, events: usize) -> stream::InHand {
-    stream::InHand { entry: delivery.entry.clone(), events: events as u64, bytes: delivery.bytes.len() as u64 }
+    stream::InHand {
+        entry: delivery.entry.clone(),
+        events: events as u64,
+        bytes: delivery.bytes.len() as u64,
+    }
 }
 
 /// Acknowledges, for as long as it takes; if told to give up, the frames come again and are duplicates.
-async fn acknowledge(partition: &Partition, done: &[stream::InHand], give_up: &CancellationToken) -> Result<(), GaveUp> {
+async fn acknowledge(
+    partition: &Partition,
+    done: &[stream::InHand],
+    give_up: &CancellationToken,
+) -> Result<(), GaveUp> {
     let mut redis = partition.redis.clone();
     let mut attempt = 0;
     while let Err(error) = stream::acknowledge(&mut redis, &partition.keys, done).await {

@@ -15,7 +15,7 @@ use crate::reader::{Entries, deliver};
 /// Frames of one claim: as many as one read.
 const CLAIM_FRAMES: usize = 16;
 /// A consumer that owns nothing is deleted after this long: pods come and go, and names would pile up.
-const CONSUMER_IDLE_MAX: Duration = Duration::from_secs(3600);
+const CONSUMER_IDLE_MAX: Duration = Duration::from_hours(1);
 /// How often what acknowledging left behind is trimmed.
 const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 
@@ -64,7 +64,11 @@ pub async fn beat(partition: &Partition, redis: &mut ConnectionManager) -> redis
 
 type Claimed = Vec<(String, Vec<(String, Vec<u8>)>, u64)>;
 
-async fn claim(partition: &Partition, redis: &mut ConnectionManager, cursor: &mut String) -> redis::RedisResult<Claimed> {
+async fn claim(
+    partition: &Partition,
+    redis: &mut ConnectionManager,
+    cursor: &mut String,
+) -> redis::RedisResult<Claimed> {
     let idle = u64::try_from(partition.work.claim_idle.as_millis()).unwrap_or(u64::MAX);
     let (next, entries, gone): (String, Entries, Vec<String>) = redis::cmd("XAUTOCLAIM")
         .arg(&partition.keys.frames)
@@ -91,7 +95,8 @@ async fn claim(partition: &Partition, redis: &mut ConnectionManager, cursor: &mu
         pipe.cmd("XPENDING").arg(&partition.keys.frames).arg(GROUP).arg(entry).arg(entry).arg(1);
     }
     let pending: Vec<Vec<(String, String, u64, u64)>> = pipe.query_async(redis).await?;
-    let deliveries = pending.into_iter().map(|found| found.first().map_or(1, |(_, _, _, deliveries)| *deliveries));
+    let deliveries =
+        pending.into_iter().map(|found| found.first().map_or(1, |(_, _, _, deliveries)| *deliveries));
     Ok(entries.into_iter().zip(deliveries).map(|((entry, fields), n)| (entry, fields, n)).collect())
 }
 
@@ -106,7 +111,9 @@ pub async fn sweep(partition: Arc<Partition>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         match stream::sweep(&mut redis, &partition.keys).await {
-            Ok(swept) if swept.counters_set => tracing::info!("nothing waits: the counters had drifted and were set equal"),
+            Ok(swept) if swept.counters_set => {
+                tracing::info!("nothing waits: the counters had drifted and were set equal");
+            }
             Ok(_) => (),
             Err(error) => tracing::debug!(%error, "sweep failed"),
         }

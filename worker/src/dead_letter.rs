@@ -11,7 +11,11 @@ use crate::partition::Partition;
 
 /// The reason of an event that MongoDB refused.
 pub fn refused(fault: &EventFault) -> Reason {
-    Reason { class: "refused".into(), code: format!("mongodb_{}", fault.code), message: fault.message.clone() }
+    Reason {
+        class: "refused".into(),
+        code: format!("mongodb_{}", fault.code),
+        message: fault.message.clone(),
+    }
 }
 
 /// The reason of a frame that does not decode.
@@ -21,31 +25,51 @@ pub fn undecodable(error: &event::frame::Error) -> Reason {
 
 /// The reason of a document whose length is right and whose bytes are no BSON.
 pub fn not_bson() -> Reason {
-    Reason { class: "undecodable".into(), code: "bad_document".into(), message: "the document is no BSON".into() }
+    Reason {
+        class: "undecodable".into(),
+        code: "bad_document".into(),
+        message: "the document is no BSON".into(),
+    }
 }
 
 /// The reason of an event on which a worker died alone.
-pub fn worker_died(deliveries: u64) -> Reason {
+pub fn worker_died(deaths: u32) -> Reason {
     Reason {
         class: "worker_died".into(),
         code: "worker_died".into(),
-        message: format!("after {deliveries} deliveries it was tried alone, and the worker died on it"),
+        message: format!("it was tried alone, and {deaths} workers died on it"),
     }
 }
 
 impl Partition {
     /// Where an event lies.
     pub fn place(&self, entry: &str, index: usize) -> Place {
-        Place { key: self.keys.frames.clone(), entry_id: entry.to_owned(), index: i32::try_from(index).unwrap_or(i32::MAX) }
+        Place {
+            key: self.keys.frames.clone(),
+            entry_id: entry.to_owned(),
+            index: i32::try_from(index).unwrap_or(i32::MAX),
+        }
     }
 
     /// Writes one event's dead letter.
-    pub async fn bury_event(&self, doc: &[u8], reason: Reason, place: Place, give_up: &CancellationToken) -> Result<(), GaveUp> {
+    pub async fn bury_event(
+        &self,
+        doc: &[u8],
+        reason: Reason,
+        place: Place,
+        give_up: &CancellationToken,
+    ) -> Result<(), GaveUp> {
         self.bury(DeadLetter::event(doc, reason, place, &self.name, DateTime::now()), give_up).await
     }
 
     /// Writes one frame's dead letter.
-    pub async fn bury_frame(&self, frame: &[u8], reason: Reason, place: Place, give_up: &CancellationToken) -> Result<(), GaveUp> {
+    pub async fn bury_frame(
+        &self,
+        frame: &[u8],
+        reason: Reason,
+        place: Place,
+        give_up: &CancellationToken,
+    ) -> Result<(), GaveUp> {
         self.bury(DeadLetter::frame(frame, reason, place, &self.name, DateTime::now()), give_up).await
     }
 
@@ -66,8 +90,12 @@ impl Partition {
         }
         self.breaker.answered();
         tracing::warn!(
-            id = letter.event_id, kind = letter.kind, class = letter.reason.class, code = letter.reason.code,
-            "dead letter: {}", letter.reason.message
+            id = letter.event_id,
+            kind = letter.kind,
+            class = letter.reason.class,
+            code = letter.reason.code,
+            "dead letter: {}",
+            letter.reason.message
         );
         self.metrics.dead_letters.get_or_create(&ClassLabel { class: letter.reason.class }).inc();
         Ok(())

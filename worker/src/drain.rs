@@ -31,8 +31,12 @@ pub async fn hand_back(partition: &Partition) {
     match tokio::time::timeout(HAND_BACK_TIMEOUT, free(partition)).await {
         Ok(Ok(0)) => tracing::info!("drained: nothing is left in hand"),
         Ok(Ok(frames)) => tracing::info!(frames, "handed back: other workers take them at once"),
-        Ok(Err(error)) => tracing::warn!(%error, "frames in hand are free for others after CLAIM_IDLE_SECONDS"),
-        Err(_) => tracing::warn!("Redis is away: frames in hand are free for others after CLAIM_IDLE_SECONDS"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "frames in hand are free for others after CLAIM_IDLE_SECONDS");
+        }
+        Err(_) => {
+            tracing::warn!("Redis is away: frames in hand are free for others after CLAIM_IDLE_SECONDS");
+        }
     }
 }
 

@@ -39,10 +39,15 @@ pub struct Inserter {
 
 impl Inserter {
     /// Stores all documents but those in the answer, which MongoDB refused.
-    pub async fn store(&self, docs: &[RawDocumentBuf], breaker: &Breaker, give_up: &CancellationToken) -> Result<Vec<EventFault>, GaveUp> {
+    pub async fn store(
+        &self,
+        docs: &[RawDocumentBuf],
+        breaker: &Breaker,
+        give_up: &CancellationToken,
+    ) -> Result<Vec<EventFault>, GaveUp> {
         let Sink::MongoDb(store) = &self.sink else { return Ok(Vec::new()) };
         let mut faults = Vec::new();
-        let mut rest = vec![0..docs.len()];
+        let mut rest = Vec::from([0..docs.len()]);
         let mut attempt = 0;
         while let Some(range) = rest.pop() {
             if range.is_empty() {
@@ -52,7 +57,8 @@ impl Inserter {
                 Ok(()) => breaker.answered(),
                 Err(InsertFault::Events(found)) => {
                     breaker.answered();
-                    faults.extend(found.into_iter().map(|f| EventFault { index: f.index + range.start, ..f }));
+                    faults
+                        .extend(found.into_iter().map(|f| EventFault { index: f.index + range.start, ..f }));
                 }
                 Err(InsertFault::Call(code, message)) => {
                     breaker.answered();

@@ -38,7 +38,9 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            eprintln!("eventpipeline-worker takes --settings or --version, not {other}; it is set up by environment variables");
+            eprintln!(
+                "eventpipeline-worker takes --settings or --version, not {other}; it is set up by environment variables"
+            );
             return ExitCode::from(2);
         }
         None => (),
@@ -65,9 +67,9 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), String> {
     let stop = lifecycle::stop_token().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let inside = inside::bind(settings.inside_listen)
-        .await
-        .map_err(|error| format!("INSIDE_LISTEN={} cannot be listened on: {error}", settings.inside_listen))?;
+    let inside = inside::bind(settings.inside_listen).await.map_err(|error| {
+        format!("INSIDE_LISTEN={} cannot be listened on: {error}", settings.inside_listen)
+    })?;
     let registry = inside::Metrics::default();
     let (metrics, seconds) = (Metrics::default(), insert_seconds());
     metrics.register(&registry, &seconds);
@@ -81,7 +83,11 @@ async fn run(settings: Settings) -> Result<(), String> {
             let store = store::connect(&settings.mongodb_uri, &settings.mongodb_database)
                 .await
                 .map_err(|error| format!("MONGODB_URI: {error}"))?;
-            let prepare = || async { store::ensure_indexes(&store, settings.retention_days).await.map_err(|e| Failed::Later(e.to_string())) };
+            let prepare = || async {
+                store::ensure_indexes(&store, settings.retention_days)
+                    .await
+                    .map_err(|e| Failed::Later(e.to_string()))
+            };
             if wait_for("MongoDB", &stop, prepare).await?.is_none() {
                 return Ok(());
             }
@@ -93,7 +99,9 @@ async fn run(settings: Settings) -> Result<(), String> {
     let partitions = TaskTracker::new();
     for n in 0..settings.redis_partitions {
         let Some(blocking) = wait_for("Redis", &stop, || async {
-            stream::connect_blocking(&settings.redis_url, BLOCK).await.map_err(|e| Failed::Later(e.to_string()))
+            stream::connect_blocking(&settings.redis_url, BLOCK)
+                .await
+                .map_err(|e| Failed::Later(e.to_string()))
         })
         .await?
         else {
@@ -158,7 +166,11 @@ async fn prepare_redis(settings: &Settings) -> Result<ConnectionManager, Failed>
 }
 
 /// Tries until it works, saying once that it waits. `None`: told to stop.
-async fn wait_for<T, F>(what: &str, stop: &CancellationToken, prepare: impl Fn() -> F) -> Result<Option<T>, String>
+async fn wait_for<T, F>(
+    what: &str,
+    stop: &CancellationToken,
+    prepare: impl Fn() -> F,
+) -> Result<Option<T>, String>
 where
     F: Future<Output = Result<T, Failed>>,
 {

@@ -46,10 +46,26 @@ impl Metrics {
         registry.register(|r| {
             r.register("eventpipeline_worker_frames", "Frames read or claimed", self.frames.clone());
             r.register("eventpipeline_worker_events", "Events stored", self.events.clone());
-            r.register("eventpipeline_worker_dead_letters", "Events that became dead letters", self.dead_letters.clone());
-            r.register("eventpipeline_worker_claimed", "Frames taken over from silent workers", self.claimed.clone());
-            r.register("eventpipeline_worker_lost", "Pending entries that are gone from the stream", self.lost.clone());
-            r.register("eventpipeline_worker_sink_errors", "Calls that MongoDB did not answer", self.sink_errors.clone());
+            r.register(
+                "eventpipeline_worker_dead_letters",
+                "Events that became dead letters",
+                self.dead_letters.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_claimed",
+                "Frames taken over from silent workers",
+                self.claimed.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_lost",
+                "Pending entries that are gone from the stream",
+                self.lost.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_sink_errors",
+                "Calls that MongoDB did not answer",
+                self.sink_errors.clone(),
+            );
             r.register("eventpipeline_worker_inserting", "Inserts under way", self.inserting.clone());
             r.register("eventpipeline_worker_insert_seconds", "Time of an insert", inserts.clone());
         });

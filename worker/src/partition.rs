@@ -42,7 +42,12 @@ pub struct Partition {
 
 impl Partition {
     /// Works until `stop`; then finishes what is in hand, until `give_up`, and hands back the rest.
-    pub async fn run(self: Arc<Self>, blocking: ConnectionManager, stop: CancellationToken, give_up: CancellationToken) {
+    pub async fn run(
+        self: Arc<Self>,
+        blocking: ConnectionManager,
+        stop: CancellationToken,
+        give_up: CancellationToken,
+    ) {
         let (sender, receiver) = mpsc::channel::<Delivery>(DELIVERIES_WAITING_MAX);
         let background = CancellationToken::new();
         let reading = tokio::spawn(reader::run(Arc::clone(&self), blocking, sender.clone(), stop.clone()));
@@ -65,17 +70,21 @@ impl Partition {
         self.metrics.events.inc_by(events as u64);
     }
 
-    /// Which event of the entry a worker was trying alone when it died.
-    pub async fn tried_alone(&self, entry: &str) -> Option<usize> {
+    /// Which event of the entry a worker was trying alone when it died, and how many have died on it so.
+    pub async fn tried_alone(&self, entry: &str) -> Option<Tried> {
         let mut redis = self.redis.clone();
-        redis::cmd("HGET").arg(self.keys.alone()).arg(entry).query_async(&mut redis).await.ok().flatten()
+        let text: Option<String> =
+            redis::cmd("HGET").arg(self.keys.alone()).arg(entry).query_async(&mut redis).await.ok().flatten();
+        let (index, deaths) = text.as_deref()?.split_once(' ')?;
+        Some(Tried { index: index.parse().ok()?, deaths: deaths.parse::<u32>().ok()? + 1 })
     }
 
     /// Says that an event is about to be tried alone. Failing to say so costs at most one more try.
-    pub async fn try_alone(&self, entry: &str, index: usize) {
+    pub async fn try_alone(&self, entry: &str, index: usize, deaths: u32) {
         let mut redis = self.redis.clone();
+        let mark = format!("{index} {deaths}");
         let _: redis::RedisResult<()> =
-            redis::cmd("HSET").arg(self.keys.alone()).arg(entry).arg(index).query_async(&mut redis).await;
+            redis::cmd("HSET").arg(self.keys.alone()).arg(entry).arg(mark).query_async(&mut redis).await;
     }
 
     /// Says that the try is over and the worker alive.
@@ -84,4 +93,13 @@ impl Partition {
         let _: redis::RedisResult<()> =
             redis::cmd("HDEL").arg(self.keys.alone()).arg(entry).query_async(&mut redis).await;
     }
+}
+
+/// What a marker that was left behind says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The event's place in the frame.
+    pub index: usize,
+    /// Workers that have died while they tried it alone.
+    pub deaths: u32,
 }

@@ -21,7 +21,12 @@ pub const BLOCK: Duration = Duration::from_millis(500);
 pub(crate) type Entries = Vec<(String, Vec<(String, Vec<u8>)>)>;
 
 /// Reads until told to stop.
-pub async fn run(partition: Arc<Partition>, mut redis: ConnectionManager, out: mpsc::Sender<Delivery>, stop: CancellationToken) {
+pub async fn run(
+    partition: Arc<Partition>,
+    mut redis: ConnectionManager,
+    out: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
     let mut attempt = 0;
     while !stop.is_cancelled() {
         tokio::select! {
@@ -39,7 +44,9 @@ pub async fn run(partition: Arc<Partition>, mut redis: ConnectionManager, out: m
             }
             Err(error) => {
                 if stream::is_no_group(&error) {
-                    tracing::warn!("the consumer group is gone (Redis lost its data?): made again from the beginning");
+                    tracing::warn!(
+                        "the consumer group is gone (Redis lost its data?): made again from the beginning"
+                    );
                     let _ = stream::ensure_group(&mut redis, &partition.keys).await;
                 } else if attempt == 0 {
                     tracing::warn!(%error, "reading from Redis failed; trying again");
@@ -76,7 +83,8 @@ pub(crate) async fn deliver(
     fields: Vec<(String, Vec<u8>)>,
     deliveries: u64,
 ) -> bool {
-    let bytes = fields.into_iter().find(|(name, _)| name == FRAME_FIELD).map(|(_, bytes)| bytes).unwrap_or_default();
+    let bytes =
+        fields.into_iter().find(|(name, _)| name == FRAME_FIELD).map(|(_, bytes)| bytes).unwrap_or_default();
     let events = event::frame::Frame::decode(&bytes).map_or(0, |frame| frame.count());
     if !partition.in_hand.take(&entry, bytes.len() as u64, events as u64) {
         return true;

@@ -63,26 +63,74 @@ impl Settings {
     /// Reads all settings; the faults stay in `reader`.
     #[allow(clippy::cast_possible_truncation, reason = "the ranges keep the numbers small")]
     pub fn read(reader: &mut Reader) -> Self {
-        let pipeline = reader.text("PIPELINE", "default/laptop", "The pipeline: namespace/name; part of every Redis key");
-        let name = reader.text("WORKER_NAME", "", "The consumer's name; made from host, process and chance when empty");
+        let pipeline = reader.text(
+            "PIPELINE",
+            "default/laptop",
+            "The pipeline: namespace/name; part of every Redis key",
+        );
+        let name = reader.text(
+            "WORKER_NAME",
+            "",
+            "The consumer's name; made from host, process and chance when empty",
+        );
         let inside_listen = reader
-            .parsed("INSIDE_LISTEN", "0.0.0.0:9090", "an address with a port", "Inside listener: /metrics, /livez, /readyz")
+            .parsed(
+                "INSIDE_LISTEN",
+                "0.0.0.0:9090",
+                "an address with a port",
+                "Inside listener: /metrics, /livez, /readyz",
+            )
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let redis_url = reader.required("REDIS_URL", "redis://127.0.0.1:6379", "Redis; rediss:// for TLS");
-        let redis_partitions = reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
-        let sink = reader.choice("SINK", &["mongodb", "none"], "none: throw events away, for measuring the worker alone");
+        let redis_partitions =
+            reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
+        let sink = reader.choice(
+            "SINK",
+            &["mongodb", "none"],
+            "none: throw events away, for measuring the worker alone",
+        );
         let sink = if sink == "none" { SinkKind::None } else { SinkKind::MongoDb };
         let mongodb_uri = reader.required("MONGODB_URI", "mongodb://127.0.0.1:27017", "MongoDB");
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
-        let retention_days = reader.number("RETENTION_DAYS", 30, 1..=36_500, "Days that events are kept, from when they were received");
+        let retention_days = reader.number(
+            "RETENTION_DAYS",
+            30,
+            1..=36_500,
+            "Days that events are kept, from when they were received",
+        );
         let work = Work {
-            batch_events: reader.number("BATCH_EVENTS", 1000, 512..=10_000, "Events of one insert, at most; a frame has up to 512") as usize,
+            batch_events: reader.number(
+                "BATCH_EVENTS",
+                1000,
+                512..=10_000,
+                "Events of one insert, at most; a frame has up to 512",
+            ) as usize,
             insert_concurrency: reader.number("INSERT_CONCURRENCY", 2, 1..=64, "Inserts at once") as usize,
-            prefetch_bytes: reader.number("PREFETCH_BYTES", 16 << 20, 1 << 20..=1 << 32, "Bytes of frames in hand; reading stops above"),
-            max_deliveries: reader.number("MAX_DELIVERIES", 5, 1..=1000, "Above this many deliveries a frame is worked on alone, event by event"),
-            claim_idle: Duration::from_secs(reader.number("CLAIM_IDLE_SECONDS", 30, 1..=3600, "A frame whose worker gave no sign for this long is taken over")),
+            prefetch_bytes: reader.number(
+                "PREFETCH_BYTES",
+                16 << 20,
+                1 << 20..=1 << 32,
+                "Bytes of frames in hand; reading stops above",
+            ),
+            max_deliveries: reader.number(
+                "MAX_DELIVERIES",
+                5,
+                1..=1000,
+                "Above this many deliveries a frame is worked on alone, event by event",
+            ),
+            claim_idle: Duration::from_secs(reader.number(
+                "CLAIM_IDLE_SECONDS",
+                30,
+                1..=3600,
+                "A frame whose worker gave no sign for this long is taken over",
+            )),
         };
-        let shutdown = Duration::from_secs(reader.number("SHUTDOWN_SECONDS", 60, 1..=3600, "How long a stop may take before frames in hand are handed back"));
+        let shutdown = Duration::from_secs(reader.number(
+            "SHUTDOWN_SECONDS",
+            60,
+            1..=3600,
+            "How long a stop may take before frames in hand are handed back",
+        ));
         let telemetry = telemetry::Settings::read(reader);
         let name = if name.is_empty() { made_name() } else { name };
         Self {

@@ -13,7 +13,7 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     );
     for service in SERVICES {
         let lines = print(root, service, "--settings")?;
-        example.push_str(&format!("\n# ---- {service} ----\n{lines}"));
+        example.extend(["\n# ---- ", service, " ----\n", &lines]);
     }
     Ok(vec![(".env.example", example), ("docs/openapi.json", print(root, "api", "--openapi")?)])
 }
@@ -25,7 +25,9 @@ fn print(root: &Path, service: &str, flag: &str) -> Result<String, String> {
         .args(["run", "--quiet", "--package", &package, "--bin", &package, "--", flag])
         .env_clear()
         .envs(std::env::vars().filter(|(name, _)| {
-            ["PATH", "HOME", "TMPDIR"].contains(&name.as_str()) || name.starts_with("CARGO") || name.starts_with("RUST")
+            ["PATH", "HOME", "TMPDIR"].contains(&name.as_str())
+                || name.starts_with("CARGO")
+                || name.starts_with("RUST")
         }))
         .current_dir(root)
         .output()
@@ -39,7 +41,8 @@ fn print(root: &Path, service: &str, flag: &str) -> Result<String, String> {
 /// Writes all generated files.
 pub fn write(root: &Path) -> Result<(), String> {
     for (path, text) in files(root)? {
-        std::fs::write(root.join(path), text).map_err(|error| format!("{path} could not be written: {error}"))?;
+        std::fs::write(root.join(path), text)
+            .map_err(|error| format!("{path} could not be written: {error}"))?;
         println!("wrote {path}");
     }
     Ok(())

@@ -57,7 +57,9 @@ mod tests {
     #[test]
     fn the_closing_lines_of_all_binaries_add_up() {
         let mut count = Count::default();
-        count.add("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.07s");
+        count.add(
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.07s",
+        );
         count.add("test result: FAILED. 1 passed; 2 failed; 3 ignored; 0 measured; 0 filtered out");
         count.add("test something ... ok");
         assert_eq!((count.passed, count.failed, count.ignored), (13, 2, 3));

@@ -18,13 +18,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-accounts", &["eventpipeline-event"]),
     (
         "eventpipeline-api",
-        &["eventpipeline-event", "eventpipeline-service", "eventpipeline-stream", "eventpipeline-store", "eventpipeline-accounts"],
+        &[
+            "eventpipeline-event",
+            "eventpipeline-service",
+            "eventpipeline-stream",
+            "eventpipeline-store",
+            "eventpipeline-accounts",
+        ],
     ),
-    ("eventpipeline-worker", &["eventpipeline-event", "eventpipeline-service", "eventpipeline-stream", "eventpipeline-store"]),
-    ("eventpipeline", &["eventpipeline-event", "eventpipeline-local", "eventpipeline-service", "eventpipeline-stream"]),
+    (
+        "eventpipeline-worker",
+        &["eventpipeline-event", "eventpipeline-service", "eventpipeline-stream", "eventpipeline-store"],
+    ),
+    (
+        "eventpipeline",
+        &["eventpipeline-event", "eventpipeline-local", "eventpipeline-service", "eventpipeline-stream"],
+    ),
     (
         "eventpipeline-testbed",
-        &["eventpipeline", "eventpipeline-event", "eventpipeline-local", "eventpipeline-service", "eventpipeline-stream"],
+        &[
+            "eventpipeline",
+            "eventpipeline-event",
+            "eventpipeline-local",
+            "eventpipeline-service",
+            "eventpipeline-stream",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -82,7 +100,9 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn too_long(root: &Path, path: &Path) -> Option<String> {
-    let code = ["rs", "sh", "lua", "ts", "tsx"].iter().any(|kind| path.extension().is_some_and(|e| e == *kind));
+    let code =
+        ["rs", "sh", "lua", "ts", "tsx"].iter().any(|kind| path.extension().is_some_and(|e| e == *kind));
     let lines = std::fs::read_to_string(root.join(path)).ok().filter(|_| code)?.lines().count();
-    (lines > LINES_MAX).then(|| format!("{} has {lines} lines, at most {LINES_MAX}: two things in one file", path.display()))
+    (lines > LINES_MAX)
+        .then(|| format!("{} has {lines} lines, at most {LINES_MAX}: two things in one file", path.display()))
 }

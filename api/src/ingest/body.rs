@@ -15,6 +15,11 @@ const INFLATE_INLINE_BYTES: usize = 64 * 1024;
 /// A zstd frame may ask for a window of 2^this bytes; 8 MiB is what the format advises decoders to allow.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// Of a body that is too large, this many times the limit is read and thrown away before the answer.
+const DISCARD_TIMES: usize = 4;
+/// And for this long at most.
+const DISCARD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -23,15 +28,20 @@ enum Encoding {
 }
 
 /// Reads the body of a request that must be JSON.
-pub async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Result<Bytes, Problem> {
     must_be_json(headers)?;
     let encoding = encoding(headers)?;
-    let wire = tokio::time::timeout(limits.body_timeout, collect(headers, body, limits.body_bytes_max))
-        .await
-        .map_err(|_| {
-            let detail = format!("the body did not arrive within {} s; nothing was queued", limits.body_timeout.as_secs());
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
-        })??;
+    let collected =
+        tokio::time::timeout(limits.body_timeout, collect(headers, &mut body, limits.body_bytes_max));
+    let collected = collected.await.map_err(|_| {
+        let seconds = limits.body_timeout.as_secs();
+        let detail = format!("the body did not arrive within {seconds} s; nothing was queued");
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
+    })?;
+    if collected.as_ref().is_err_and(|problem| problem.code == "body_too_large") {
+        discard(&mut body, limits.body_bytes_max).await;
+    }
+    let wire = collected?;
     let inflated_max = limits.inflated_bytes_max;
     match encoding {
         Encoding::Identity => Ok(wire),
@@ -48,7 +58,11 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     if media.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    let detail = if given.is_empty() { "Content-Type is missing".to_owned() } else { format!("Content-Type is {given}") };
+    let detail = if given.is_empty() {
+        "Content-Type is missing".to_owned()
+    } else {
+        format!("Content-Type is {given}")
+    };
     let problem = Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -71,19 +85,23 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-async fn collect(headers: &HeaderMap, mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is above {bytes_max} bytes; split the batch");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     };
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let said = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<usize>().ok());
     if said.is_some_and(|said| said > bytes_max) {
         return Err(too_large());
     }
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::bad_request("body_cut", "the connection ended within the body"))?;
+        let frame =
+            frame.map_err(|_| Problem::bad_request("body_cut", "the connection ended within the body"))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + pieces.len() + data.len() > bytes_max {
             return Err(too_large());
@@ -103,8 +121,24 @@ async fn collect(headers: &HeaderMap, mut body: Body, bytes_max: usize) -> Resul
     Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
 }
 
+/// Reads on for a moment and throws it away: a sender in the middle of its body would see a reset connection and
+/// never the answer.
+async fn discard(body: &mut Body, bytes_max: usize) {
+    let mut left = bytes_max.saturating_mul(DISCARD_TIMES);
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.into_data().map_or(0, |data| data.len()));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
+}
+
 fn inflate(encoding: Encoding, wire: &[u8], bytes_max: usize) -> Result<Bytes, Problem> {
-    let bad = |_| Problem::bad_request("bad_encoding", "the body is not what its Content-Encoding says, or is cut");
+    let bad =
+        |_| Problem::bad_request("bad_encoding", "the body is not what its Content-Encoding says, or is cut");
     let mut out = Vec::with_capacity((wire.len() * 4).min(bytes_max));
     let limit = bytes_max as u64 + 1;
     match encoding {
@@ -140,7 +174,9 @@ mod tests {
     #[test]
     fn gzip_and_zstd_inflate_up_to_the_limit_and_not_a_byte_more() {
         let plain = vec![b'x'; 1000];
-        for (encoding, wire) in [(Encoding::Gzip, gzip(&plain)), (Encoding::Zstd, zstd::encode_all(&plain[..], 1).unwrap())] {
+        for (encoding, wire) in
+            [(Encoding::Gzip, gzip(&plain)), (Encoding::Zstd, zstd::encode_all(&plain[..], 1).unwrap())]
+        {
             assert_eq!(inflate(encoding, &wire, 1000).unwrap(), plain);
             assert_eq!(inflate(encoding, &wire, 999).unwrap_err().code, "inflated_too_large");
             assert_eq!(inflate(encoding, &wire[..wire.len() - 3], 1000).unwrap_err().code, "bad_encoding");

@@ -90,7 +90,12 @@ impl Buffer {
     }
 
     /// Takes events that are to be queued whether they were seen or not.
-    pub(super) fn add_replay(&mut self, events: &[(EventId, Vec<u8>)], received_ms: i64, now: Instant) -> Vec<Ticket> {
+    pub(super) fn add_replay(
+        &mut self,
+        events: &[(EventId, Vec<u8>)],
+        received_ms: i64,
+        now: Instant,
+    ) -> Vec<Ticket> {
         let mut tickets = Vec::with_capacity(events.len());
         let mut pending = Pending::new(now, true);
         for (id, doc) in events {
@@ -108,7 +113,8 @@ impl Buffer {
     /// What to flush now. With nothing in flight, whatever there is; else only what is full or has lingered.
     pub(super) fn take(&mut self, flights: usize, lingered_since: Option<Instant>) -> Option<Pending> {
         self.full.pop_front().or_else(|| {
-            let ripe = |open: &mut Pending| flights == 0 || lingered_since.is_some_and(|since| open.opened <= since);
+            let ripe =
+                |open: &mut Pending| flights == 0 || lingered_since.is_some_and(|since| open.opened <= since);
             self.open.take_if(ripe)
         })
     }

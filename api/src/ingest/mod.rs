@@ -154,7 +154,12 @@ impl Ingest {
 
     /// Waits until nothing is buffered or in flight. The caller bounds the wait.
     pub async fn drained(&self) {
-        while self.shared.partitions.iter().any(|p| !p.lock().is_empty() || p.flights.load(Ordering::Acquire) > 0) {
+        while self
+            .shared
+            .partitions
+            .iter()
+            .any(|p| !p.lock().is_empty() || p.flights.load(Ordering::Acquire) > 0)
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -4,16 +4,19 @@
 //! mark without a frame turns the sender's retry into a silent loss.
 
 use event::frame::Builder;
-use event::keys::{
-    BYTES_IN, EVENTS_IN, FRAME_FIELD, FRAMES_IN, Keys, SEEN_WINDOW_SECONDS,
-};
+use event::keys::{BYTES_IN, EVENTS_IN, FRAME_FIELD, FRAMES_IN, Keys, SEEN_WINDOW_SECONDS};
 use redis::aio::ConnectionManager;
 
 use super::buffer::Pending;
 use super::flight::{Failure, Landing};
 
 /// Writes a flight. `now_seconds` is Unix time; it chooses the window of seen ids.
-pub(super) async fn write(redis: &mut ConnectionManager, keys: &Keys, pending: &Pending, now_seconds: u64) -> Landing {
+pub(super) async fn write(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    pending: &Pending,
+    now_seconds: u64,
+) -> Landing {
     let epoch = now_seconds / SEEN_WINDOW_SECONDS;
     let seen = if pending.replay {
         vec![false; pending.ids.len()]

@@ -28,7 +28,11 @@ const CAUSE_BYTES_MAX: usize = 100;
 
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one)).routes(routes!(replay)).routes(routes!(discard))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(replay))
+        .routes(routes!(discard))
 }
 
 /// Dead letters, the last failed first, and how many there are of each cause.
@@ -113,7 +117,11 @@ pub struct Skipped {
     (status = 400, description = "A query parameter that cannot be", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> Result<axum::Json<LetterList>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<axum::Json<LetterList>, Problem> {
     caller.require(Scope::Read)?;
     let words = [
         ("open", StatusFilter::Open),
@@ -212,11 +220,16 @@ async fn find(
     (status = 404, description = "There is none of that id", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn one(State(app): State<Shared>, caller: Caller, Id(id): Id) -> Result<axum::Json<LetterReply>, Problem> {
+async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<axum::Json<LetterReply>, Problem> {
     caller.require(Scope::Read)?;
     let none = || Problem::not_found("there is no dead letter of this id; ids are 32 hexadecimal digits");
     let id: EventId = id.parse().map_err(|_| none())?;
-    let find = async { app.store.dead_letters.find_one(doc! {"_id": binary(&id.0)}).max_time(QUERY_TIME_MAX).await };
+    let find =
+        async { app.store.dead_letters.find_one(doc! {"_id": binary(&id.0)}).max_time(QUERY_TIME_MAX).await };
     let letter = answer(find).await?.and_then(Letter::read).ok_or_else(none)?;
     Ok(axum::Json(LetterReply { letter: letter.summary(), payload: letter.decoded() }))
 }
@@ -252,7 +265,8 @@ async fn replay(
         close(&app, &good, Status::Replayed, &origin(&caller, &headers)).await?;
     }
     let groups = groups(good.iter());
-    let done = Done { dry_run: selection.dry_run, letters: good.len(), events: Some(count), groups, skipped, more };
+    let done =
+        Done { dry_run: selection.dry_run, letters: good.len(), events: Some(count), groups, skipped, more };
     Ok(axum::Json(done))
 }
 
@@ -273,7 +287,8 @@ async fn discard(
         close(&app, &letters, Status::Discarded, &origin(&caller, &headers)).await?;
     }
     let groups = groups(letters.iter());
-    let done = Done { dry_run: selection.dry_run, letters: letters.len(), events: None, groups, skipped, more };
+    let done =
+        Done { dry_run: selection.dry_run, letters: letters.len(), events: None, groups, skipped, more };
     Ok(axum::Json(done))
 }
 
@@ -294,9 +309,13 @@ async fn select(app: &Shared, selection: &Selection, projection: Document) -> Re
     let ids = match (&selection.ids, &selection.filter) {
         (None, Some(filter)) => {
             if filter.status == Some(StatusFilter::Replayed) || filter.status == Some(StatusFilter::All) {
-                return Err(fault("/filter/status", "open or discarded; what was replayed comes back by itself when it fails"));
+                return Err(fault(
+                    "/filter/status",
+                    "open or discarded; what was replayed comes back by itself when it fails",
+                ));
             }
-            let (letters, more) = answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
+            let (letters, more) =
+                answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
             return Ok(Selected { letters, skipped: Vec::new(), more });
         }
         (Some(ids), None) if (1..=LIMIT_MAX as usize).contains(&ids.len()) => ids,
@@ -311,15 +330,21 @@ async fn select(app: &Shared, selection: &Selection, projection: Document) -> Re
     wanted.sort_unstable();
     wanted.dedup();
     let binaries: Vec<_> = wanted.iter().map(|id| binary(&id.0)).collect();
-    let (found, more) = answer(find(app, doc! {"_id": {"$in": binaries}}, 1, selection.limit, projection)).await?;
+    let (found, more) =
+        answer(find(app, doc! {"_id": {"$in": binaries}}, 1, selection.limit, projection)).await?;
     let mut skipped = Vec::new();
     if !more {
         let missing = wanted.iter().filter(|id| !found.iter().any(|letter| letter.id() == Some(**id)));
         skipped.extend(missing.map(|id| skip(*id, "not_found", "there is no dead letter of this id")));
     }
-    let (done, letters): (Vec<_>, Vec<_>) = found.into_iter().partition(|letter| letter.status == Status::Replayed);
+    let (done, letters): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|letter| letter.status == Status::Replayed);
     let before = done.iter().filter_map(Letter::id);
-    skipped.extend(before.map(|id| skip(id, "done_before", "it was replayed; it comes back by itself when it fails again")));
+    skipped.extend(
+        before.map(|id| {
+            skip(id, "done_before", "it was replayed; it comes back by itself when it fails again")
+        }),
+    );
     Ok(Selected { letters, skipped, more })
 }
 
@@ -328,7 +353,13 @@ fn skip(id: EventId, code: &'static str, detail: &str) -> Skipped {
 }
 
 async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Problem> {
-    let full = || Problem::unavailable("queue_full", "Redis is full; replay again later", app.pressure.retry_after_seconds());
+    let full = || {
+        Problem::unavailable(
+            "queue_full",
+            "Redis is full; replay again later",
+            app.pressure.retry_after_seconds(),
+        )
+    };
     if app.pressure.is_full() {
         return Err(full());
     }
@@ -343,7 +374,12 @@ async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Prob
     }
 }
 
-async fn close(app: &Shared, letters: &[Letter], status: Status, origin: &accounts::Origin) -> Result<(), Problem> {
+async fn close(
+    app: &Shared,
+    letters: &[Letter],
+    status: Status,
+    origin: &accounts::Origin,
+) -> Result<(), Problem> {
     let by = origin.actor.to_string();
     for (which, update) in closing(letters, status, &by, DateTime::now()) {
         answer(async { app.store.dead_letters.update_many(which, update).await }).await?;
@@ -351,7 +387,15 @@ async fn close(app: &Shared, letters: &[Letter], status: Status, origin: &accoun
     let action = if status == Status::Replayed { "dlq.replay" } else { "dlq.discard" };
     let causes: Vec<String> = groups(letters.iter())
         .iter()
-        .map(|group| format!("{} {} {}: {}", group.class, group.code, group.r#type.as_deref().unwrap_or("-"), group.count))
+        .map(|group| {
+            format!(
+                "{} {} {}: {}",
+                group.class,
+                group.code,
+                group.r#type.as_deref().unwrap_or("-"),
+                group.count
+            )
+        })
         .collect();
     app.accounts.note(origin, action, &format!("{} dead letters", letters.len()), &causes.join(", ")).await;
     Ok(())

@@ -85,7 +85,11 @@ pub struct EventReply {
     (status = 400, description = "A query parameter that cannot be", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "MongoDB is away", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> Result<axum::Json<EventList>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<axum::Json<EventList>, Problem> {
     caller.require(Scope::Read)?;
     let user_id = params.required("userId", USER_ID_BYTES_MAX)?;
     let kind = params.text("type", TYPE_BYTES_MAX)?;
@@ -99,7 +103,13 @@ async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> 
     answer(page(&app, filter, limit)).await.map(axum::Json)
 }
 
-fn filter(user_id: String, kind: Option<String>, from: Option<i64>, to: Option<i64>, cursor: Option<Cursor>) -> Document {
+fn filter(
+    user_id: String,
+    kind: Option<String>,
+    from: Option<i64>,
+    to: Option<i64>,
+    cursor: Option<Cursor>,
+) -> Document {
     let mut filter = doc! {"userId": user_id};
     if let Some(kind) = kind {
         filter.insert("type", kind);
@@ -197,7 +207,11 @@ async fn one(
 async fn stored(app: &Shared, id: EventId, user_id: &str) -> Result<Option<EventReply>, Problem> {
     let filter = doc! {"_id": binary(&id.0), "userId": user_id};
     let found = answer(async { app.store.events.find_one(filter).max_time(QUERY_TIME_MAX).await }).await?;
-    Ok(found.map(|row| EventReply { state: Where::Stored, event: StoredEvent::read(&row), dead_letter: None }))
+    Ok(found.map(|row| EventReply {
+        state: Where::Stored,
+        event: StoredEvent::read(&row),
+        dead_letter: None,
+    }))
 }
 
 /// A letter that was replayed says nothing of where the event is now.
@@ -207,7 +221,11 @@ async fn dead(app: &Shared, id: EventId, user_id: &str) -> Result<Option<EventRe
         app.store.dead_letters.find_one(filter).projection(doc! {"payload": 0}).max_time(QUERY_TIME_MAX).await
     };
     let letter = answer(find).await?.and_then(Letter::read);
-    Ok(letter.map(|letter| EventReply { state: Where::Dead, event: None, dead_letter: Some(letter.summary()) }))
+    Ok(letter.map(|letter| EventReply {
+        state: Where::Dead,
+        event: None,
+        dead_letter: Some(letter.summary()),
+    }))
 }
 
 /// Whether the marks of this or the previous window have it. A Redis that does not answer knows nothing.

@@ -18,7 +18,11 @@ use crate::problem::Problem;
 
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(health)).routes(routes!(limits))
+    OpenApiRouter::new()
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(health))
+        .routes(routes!(limits))
 }
 
 /// The runtime answers; nothing else is asked, since a restart mends nothing else.
@@ -105,7 +109,8 @@ async fn health(State(app): State<Shared>) -> Response {
         postgres.answered_ago.zip(postgres.latency),
         "PostgreSQL is away: known API keys go on working, unknown ones get 503",
     );
-    let mongodb = Dependency::new(app.stats.mongodb_answered(), "MongoDB is away: events queue up, reads get 503");
+    let mongodb =
+        Dependency::new(app.stats.mongodb_answered(), "MongoDB is away: events queue up, reads get 503");
     let ok = [&redis, &postgres, &mongodb].iter().all(|dependency| dependency.status == "ok");
     let health = Health {
         status: if ok { "ok" } else { "degraded" },

@@ -101,9 +101,15 @@ pub struct ItemReply {
     (status = "4XX", description = "Mend it first; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Send it again with the same id", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn one(State(app): State<Shared>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let request = Request::begin(&app, &caller, &headers, body).await?;
-    let parsed = parse::single(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
+    let parsed =
+        parse::single(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
     let accepted = match parsed.events.first() {
         Some(Ok(accepted)) => accepted,
         Some(Err(reject)) => {
@@ -132,9 +138,15 @@ async fn one(State(app): State<Shared>, caller: Caller, headers: HeaderMap, body
     (status = "4XX", description = "Nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Send it again with the same ids", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn batch(State(app): State<Shared>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn batch(
+    State(app): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let request = Request::begin(&app, &caller, &headers, body).await?;
-    let parsed = parse::batch(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
+    let parsed =
+        parse::batch(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
     for reject in parsed.events.iter().filter_map(|event| event.as_ref().err()) {
         app.metrics.reject(reject.code.as_str());
     }
@@ -166,7 +178,12 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    async fn begin(app: &'a Shared, caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+    async fn begin(
+        app: &'a Shared,
+        caller: &Caller,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
         let began = Instant::now();
         caller.require(Scope::Ingest)?;
         let prefer = Prefer::read(headers)?;
@@ -259,7 +276,13 @@ fn results(parsed: &Parsed, outcomes: &[Outcome], all: bool) -> Vec<ItemReply> {
     items.collect()
 }
 
-fn taken(parsed: &Parsed, accepted: &Accepted, index: usize, outcome: Outcome, all: bool) -> Option<ItemReply> {
+fn taken(
+    parsed: &Parsed,
+    accepted: &Accepted,
+    index: usize,
+    outcome: Outcome,
+    all: bool,
+) -> Option<ItemReply> {
     let (status, code) = match outcome {
         Outcome::Accepted if !all => return None,
         Outcome::Accepted => ("accepted", None),
@@ -309,7 +332,9 @@ fn not_queued(app: &Shared, failure: Failure) -> Problem {
     let seconds = app.pressure.retry_after_seconds();
     let detail = match failure {
         Failure::Full => "Redis is full and workers are draining it; send the same ids again",
-        Failure::Unavailable => "Redis did not take the events; the outcome is unknown, send the same ids again",
+        Failure::Unavailable => {
+            "Redis did not take the events; the outcome is unknown, send the same ids again"
+        }
     };
     Problem::unavailable(failure_code(failure), detail, seconds)
 }

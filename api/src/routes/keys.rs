@@ -135,7 +135,11 @@ pub fn moment(at: OffsetDateTime) -> String {
     (status = 200, description = "Some keys", body = KeyList),
     (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> Result<axum::Json<KeyList>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<axum::Json<KeyList>, Problem> {
     may_look(&caller)?;
     let limit = params.limit()?;
     let after = params.text("cursor", 12)?;

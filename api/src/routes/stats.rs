@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::problem::Problem;
-use crate::sampler::{PERIOD, Sample};
 pub use crate::sampler::Stats;
+use crate::sampler::{PERIOD, Sample};
 
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {

@@ -96,15 +96,23 @@ impl From<UserInfo> for User {
     (status = 200, description = "Some people", body = UserList),
     (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list(State(app): State<Shared>, caller: Caller, mut params: Params) -> Result<axum::Json<UserList>, Problem> {
+async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<axum::Json<UserList>, Problem> {
     may_look(&caller)?;
     let limit = params.limit()?;
     let cursor = params.text("cursor", 36)?;
     params.finish()?;
-    let bad = |_| Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged");
+    let bad =
+        |_| Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged");
     let after = cursor.map(|cursor| cursor.parse().map_err(bad)).transpose()?;
     let page = app.accounts.list_users(after, limit).await?;
-    Ok(axum::Json(UserList { users: page.items.into_iter().map(User::from).collect(), next_cursor: page.next }))
+    Ok(axum::Json(UserList {
+        users: page.items.into_iter().map(User::from).collect(),
+        next_cursor: page.next,
+    }))
 }
 
 /// Make a person.

@@ -41,7 +41,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), limits.header_timeout, stop.clone());
+                let connection =
+                    connection(stream, peer, router.clone(), limits.header_timeout, stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -58,7 +59,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, header_timeout: Duration, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) {
     // Answers are small and whole: waiting to fill a packet would only add latency.
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {

@@ -27,6 +27,9 @@ pub const FIRST_KEY: &str = "epk_000000000001_0123456789012345678901234567890123
 pub const ADMIN_EMAIL: &str = "admin@example.com";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
 
+/// Method, path, credential, body, and what comes back: status, code, pointer or parameter.
+pub type BadRequest<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, (u16, &'a str, &'a str));
+
 pub struct Api {
     pub stores: Stores,
     pub app: Shared,
@@ -91,7 +94,10 @@ impl Api {
         });
         let routers = routers(&app, &settings);
         let api = Self { stores, app, console: routers.console, public: routers.public, folder };
-        api.eventually("PostgreSQL is ready", async || api.get("/api/v1/keys", FIRST_KEY).await.status == 200).await;
+        api.eventually("PostgreSQL is ready", async || {
+            api.get("/api/v1/keys", FIRST_KEY).await.status == 200
+        })
+        .await;
         api
     }
 
@@ -121,7 +127,8 @@ impl Api {
         if parts.status.is_client_error() || parts.status.is_server_error() {
             assert_eq!(parts.headers["content-type"], "application/problem+json", "{json}");
             assert_eq!(json["status"], parts.status.as_u16());
-            let retryable = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&parts.status);
+            let retryable =
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&parts.status);
             assert_eq!(json["retryable"], retryable, "{json}");
             assert_eq!(parts.headers.contains_key("retry-after"), retryable, "{json}");
         }

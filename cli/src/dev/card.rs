@@ -25,12 +25,18 @@ pub fn print(pipeline: &Pipeline, data: &Path) {
     println!("  MongoDB   {}  ({mongo})", stores.mongodb_uri());
     println!("  logs      {}", data.join("logs").display());
     if stores.kind == Kind::FerretDb {
-        println!("\n  FerretDB has no TTL and no shards: events are kept for ever, in one collection. Events with `.` or a");
-        println!("  leading `$` in a key, or with an array in an array, become dead letters here; MongoDB takes them.");
+        println!(
+            "\n  FerretDB has no TTL and no shards: events are kept for ever, in one collection. Events with `.` or a"
+        );
+        println!(
+            "  leading `$` in a key, or with an array in an array, become dead letters here; MongoDB takes them."
+        );
     }
     println!("\n  Send an event, and read it back:\n");
     println!("  curl -sS {api}/api/v1/events -H 'X-Api-Key: {key}' -H 'Content-Type: application/json' \\");
-    println!("    -d '{{\"id\":\"first\",\"type\":\"hello\",\"userId\":\"me\",\"properties\":{{\"from\":\"a laptop\"}}}}'");
+    println!(
+        "    -d '{{\"id\":\"first\",\"type\":\"hello\",\"userId\":\"me\",\"properties\":{{\"from\":\"a laptop\"}}}}'"
+    );
     println!("  curl -sS '{api}/api/v1/events?userId=me' -H 'X-Api-Key: {key}'\n");
     println!("  Ctrl-C stops all of it; `make reset` forgets the data.\n");
 }

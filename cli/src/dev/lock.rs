@@ -15,8 +15,16 @@ impl Lock {
     /// Takes the lock, or says who has it.
     pub fn take(data: &Path) -> Result<Self, String> {
         let path = data.join("lock");
-        let fault = |error: std::io::Error| format!("{}: {error}; check that the folder is yours and has room", path.display());
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(fault)?;
+        let fault = |error: std::io::Error| {
+            format!("{}: {error}; check that the folder is yours and has room", path.display())
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(fault)?;
         let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
             let pid = std::fs::read_to_string(&path).unwrap_or_default();
             format!("a pipeline runs on {} already (pid {}); stop it with `eventpipeline stop`, or choose another folder with --data", data.display(), pid.trim())

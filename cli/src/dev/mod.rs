@@ -30,7 +30,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 /// How to run.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The EventPipeline.
+    /// The `EventPipeline`.
     #[arg(default_value = "examples/minimal.yaml")]
     pub file: PathBuf,
     /// Worker processes; from spec.workers when not given.
@@ -56,10 +56,13 @@ pub async fn command(options: &Options) -> Result<(), String> {
     std::fs::create_dir_all(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
     let lock = Lock::take(&options.data)?;
     let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
-    for (port, what, flag) in [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")] {
+    for (port, what, flag) in
+        [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")]
+    {
         if !local::ports::is_free(port) {
             let fix = format!("stop that, or choose another with {flag}");
-            let error = local::Error::PortInUse { port, what: what.into(), owner: local::ports::owner(port), fix };
+            let error =
+                local::Error::PortInUse { port, what: what.into(), owner: local::ports::owner(port), fix };
             return Err(error.to_string());
         }
     }
@@ -71,7 +74,9 @@ pub async fn command(options: &Options) -> Result<(), String> {
     let setup = Setup {
         folder: options.data.clone(),
         secrets: Secrets::of(&options.data)?,
-        workers: options.workers.unwrap_or_else(|| manifest.spec.workers.replicas.or(manifest.spec.workers.min_replicas).unwrap_or(1).clamp(1, 64)),
+        workers: options.workers.unwrap_or_else(|| {
+            manifest.spec.workers.replicas.or(manifest.spec.workers.min_replicas).unwrap_or(1).clamp(1, 64)
+        }),
         manifest,
         ports,
         durable: true,
@@ -123,7 +128,11 @@ async fn watch(pipeline: &mut Pipeline, data: &Path, stop: &CancellationToken) {
                 *tries = if since.elapsed() > WELL_AFTER { 0 } else { *tries + 1 };
                 let pause = Duration::from_millis(200).saturating_mul(1 << (*tries).min(8)).min(PAUSE_MAX);
                 *since = Instant::now() + pause;
-                println!("{name} ended with {status}; it is started again in {:.1} s (log: {})", pause.as_secs_f64(), process.spec.log.display());
+                println!(
+                    "{name} ended with {status}; it is started again in {:.1} s (log: {})",
+                    pause.as_secs_f64(),
+                    process.spec.log.display()
+                );
             }
             let due = restarts.get(&name).is_none_or(|(_, since)| Instant::now() >= *since);
             if process.pid().is_none() && due {
@@ -148,7 +157,8 @@ pub async fn stop(data: &Path) -> Result<(), String> {
         return Ok(());
     };
     let id = nix::unistd::Pid::from_raw(pid);
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).map_err(|error| format!("pid {pid}: {error}"))?;
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM)
+        .map_err(|error| format!("pid {pid}: {error}"))?;
     let deadline = Instant::now() + STOP_TIMEOUT;
     while Lock::holder(data).is_some() {
         if Instant::now() > deadline {
@@ -167,7 +177,9 @@ pub fn reset(data: &Path) -> Result<(), String> {
     }
     local::stores::forget(data);
     match std::fs::remove_dir_all(data) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", data.display())),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {error}", data.display()))
+        }
         _ => {
             println!("forgotten: {}", data.display());
             Ok(())

@@ -60,8 +60,12 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything, and returns once the API takes events.
     pub async fn start(setup: Setup) -> Result<Self, Error> {
-        std::fs::create_dir_all(setup.folder.join("logs")).map_err(|source| Error::File { path: setup.folder.clone(), source })?;
-        let folder = setup.folder.canonicalize().map_err(|source| Error::File { path: setup.folder.clone(), source })?;
+        std::fs::create_dir_all(setup.folder.join("logs"))
+            .map_err(|source| Error::File { path: setup.folder.clone(), source })?;
+        let folder = setup
+            .folder
+            .canonicalize()
+            .map_err(|source| Error::File { path: setup.folder.clone(), source })?;
         let setup = Setup { folder, ..setup };
         let always = setup.manifest.spec.redis.durability == Some(Durability::Always);
         let memory = setup.manifest.redis_memory().ok();
@@ -72,7 +76,14 @@ impl Pipeline {
             durable: setup.durable,
         };
         let stores = Stores::start(&setup.folder, options).await?;
-        let mut pipeline = Self { apis: Vec::new(), workers: Vec::new(), stores, setup, consoles: Vec::new(), insides: Vec::new() };
+        let mut pipeline = Self {
+            apis: Vec::new(),
+            workers: Vec::new(),
+            stores,
+            setup,
+            consoles: Vec::new(),
+            insides: Vec::new(),
+        };
         pipeline.start_api(pipeline.setup.ports.api, pipeline.setup.ports.console)?;
         for _ in 0..pipeline.setup.workers {
             pipeline.start_worker()?;
@@ -111,15 +122,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits until an API process takes events.
+    /// Waits until an API process takes events and knows the first key, which PostgreSQL has once it is migrated.
     pub async fn wait_for_api(&mut self, n: usize) -> Result<(), Error> {
-        let (url, api) = (format!("{}/api/ready", self.api(n)), &mut self.apis[n]);
+        let urls = ["/api/ready", "/api/v1/limits"].map(|path| format!("{}{path}", self.api(n)));
+        let (api, key) = (&mut self.apis[n], &self.setup.secrets.api_key);
         let http = reqwest::Client::new();
-        api.ready(|| async {
-            let ready = http.get(&url).timeout(Duration::from_secs(2)).send().await;
-            ready.is_ok_and(|response| response.status().is_success())
-        })
-        .await
+        let answers = |url: String| {
+            let request = http.get(url).header("x-api-key", key).timeout(Duration::from_secs(2));
+            async { request.send().await.is_ok_and(|response| response.status().is_success()) }
+        };
+        api.ready(|| async { answers(urls[0].clone()).await && answers(urls[1].clone()).await }).await
     }
 
     /// Starts one more worker process.
@@ -137,7 +149,8 @@ impl Pipeline {
             env.extend(value.map(|value| (name.to_owned(), value.to_string())));
         }
         env.extend(self.setup.worker_env.iter().cloned());
-        let process = self.spawn(&format!("worker-{}", self.workers.len()), "eventpipeline-worker", env, inside)?;
+        let process =
+            self.spawn(&format!("worker-{}", self.workers.len()), "eventpipeline-worker", env, inside)?;
         self.workers.push(process);
         Ok(())
     }
@@ -154,7 +167,13 @@ impl Pipeline {
         ]
     }
 
-    fn spawn(&self, name: &str, binary: &str, env: Vec<(String, String)>, port: u16) -> Result<Process, Error> {
+    fn spawn(
+        &self,
+        name: &str,
+        binary: &str,
+        env: Vec<(String, String)>,
+        port: u16,
+    ) -> Result<Process, Error> {
         Process::start(Spec {
             name: name.into(),
             program: beside(binary)?,
@@ -163,7 +182,10 @@ impl Pipeline {
             log: self.setup.folder.join("logs").join(format!("{name}.log")),
             user: None,
             port,
-            stop_timeout: Duration::from_secs(self.setup.manifest.spec.workers.drain_timeout_seconds.unwrap_or(60) + 10),
+            stop_signal: local::process::Signal::SIGTERM,
+            stop_timeout: Duration::from_secs(
+                self.setup.manifest.spec.workers.drain_timeout_seconds.unwrap_or(60) + 10,
+            ),
         })
     }
 
@@ -194,7 +216,13 @@ impl Pipeline {
     pub fn facts(&mut self) -> Facts {
         let processes = self
             .processes()
-            .filter_map(|process| Some(ProcessFacts { name: process.spec.name.clone(), pid: process.pid()?, port: process.spec.port }))
+            .filter_map(|process| {
+                Some(ProcessFacts {
+                    name: process.spec.name.clone(),
+                    pid: process.pid()?,
+                    port: process.spec.port,
+                })
+            })
             .collect();
         let secrets = &self.setup.secrets;
         Facts {

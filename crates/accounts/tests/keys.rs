@@ -1,4 +1,5 @@
 //! API keys with all servers up: life of a key, and a revocation that reaches every process.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod servers;
 
@@ -14,7 +15,7 @@ fn new_key(name: &str) -> NewKey {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_lives_from_creation_to_revocation_and_its_secret_is_nowhere() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (info, text) = accounts.create_key(&origin(), new_key("collector")).await.unwrap();
     assert!(text.starts_with(&format!("epk_{}_", info.id)));
@@ -64,7 +65,7 @@ async fn a_key_lives_from_creation_to_revocation_and_its_secret_is_nowhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_cannot_be_are_refused_with_the_field_and_pages_follow_each_other() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let field = async |key: NewKey| match accounts.create_key(&origin(), key).await {
         Err(Error::Invalid { field, .. }) => field,
@@ -96,7 +97,7 @@ async fn keys_that_cannot_be_are_refused_with_the_field_and_pages_follow_each_ot
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_key_stops_within_a_second_in_every_process() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let (here, there) = (servers.ready_process().await, servers.ready_process().await);
     let third = servers.ready_process().await;
     let mut worst = Duration::ZERO;
@@ -119,7 +120,7 @@ async fn a_revoked_key_stops_within_a_second_in_every_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_revoked_while_it_is_being_looked_up_never_comes_back() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let here = servers.ready_process().await;
     // three entries: nearly every look-up goes through Redis and PostgreSQL
     let small = accounts::Settings { cache_entries_max: 3, ..servers.settings() };
@@ -144,7 +145,7 @@ async fn a_key_revoked_while_it_is_being_looked_up_never_comes_back() {
             })
         })
         .collect();
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     for (info, _) in &keys {
         // make half of the look-ups find nothing in Redis
         let name = event::keys::shared("default/test", &format!("key:{}", info.id));
@@ -166,7 +167,7 @@ async fn a_key_revoked_while_it_is_being_looked_up_never_comes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_key_and_administrator_are_put_in_once_and_never_overwritten() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let (one, other) = (servers.process().await, servers.process().await);
     eventually("the first key works in both", async || {
         one.api_key(FIRST_KEY).await.is_ok() && other.api_key(FIRST_KEY).await.is_ok()
@@ -185,4 +186,29 @@ async fn the_first_key_and_administrator_are_put_in_once_and_never_overwritten()
     .await
     .unwrap();
     assert_eq!(made, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hit_in_memory_costs_about_a_microsecond_and_never_waits() {
+    let servers = Servers::started().await;
+    let accounts = servers.ready_process().await;
+    eventually("known", async || accounts.api_key(FIRST_KEY).await.is_ok()).await;
+    let began = Instant::now();
+    let rounds = 200_000_u32;
+    for _ in 0..rounds {
+        let facts = futures_now(accounts.api_key(FIRST_KEY));
+        assert!(facts.is_some_and(|facts| facts.is_ok()), "it was ready at the first poll");
+    }
+    let each = began.elapsed() / rounds;
+    println!("{each:?} a hit");
+    assert!(each < Duration::from_micros(20), "{each:?}");
+}
+
+/// Polls once.
+fn futures_now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => Some(value),
+        std::task::Poll::Pending => None,
+    }
 }

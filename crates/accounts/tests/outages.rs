@@ -1,4 +1,5 @@
 //! Keys while a store is away, full, hung or has lost something.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod servers;
 
@@ -16,7 +17,7 @@ async fn new_key(accounts: &Accounts) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_postgresql_stopped_known_keys_work_unknown_ones_are_unavailable_and_it_comes_back_by_itself() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (_, known) = new_key(&accounts).await;
     let (_, never_used) = new_key(&accounts).await;
@@ -24,7 +25,7 @@ async fn with_postgresql_stopped_known_keys_work_unknown_ones_are_unavailable_an
     accounts.api_key(&known).await.unwrap();
     accounts.api_key(&revoked).await.unwrap();
     accounts.revoke_key(&origin(), &revoked_id).await.unwrap();
-    servers.postgres.stop(Signal::SIGINT);
+    servers.postgres.stop().await;
 
     let until = Instant::now() + Duration::from_secs(4);
     while Instant::now() < until {
@@ -45,7 +46,7 @@ async fn with_postgresql_stopped_known_keys_work_unknown_ones_are_unavailable_an
     assert_eq!(newcomer.api_key(&never_used).await.err(), Some(AuthError::Unavailable));
     assert_eq!(newcomer.api_key("nonsense").await.err(), Some(AuthError::Malformed));
 
-    servers.postgres.start();
+    servers.postgres.start().await;
     for accounts in [&accounts, &newcomer] {
         eventually("unknown keys are asked for again", async || accounts.api_key(&never_used).await.is_ok())
             .await;
@@ -55,13 +56,12 @@ async fn with_postgresql_stopped_known_keys_work_unknown_ones_are_unavailable_an
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_postgresql_hung_known_keys_do_not_notice() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (_, known) = new_key(&accounts).await;
     let (_, never_used) = new_key(&accounts).await;
     accounts.api_key(&known).await.unwrap();
-    // every process of it: the postmaster's children too
-    hang(&servers, Signal::SIGSTOP);
+    servers.postgres.signal(Signal::SIGSTOP);
     let until = Instant::now() + Duration::from_secs(4);
     let mut slowest = Duration::ZERO;
     while Instant::now() < until {
@@ -72,33 +72,20 @@ async fn with_postgresql_hung_known_keys_do_not_notice() {
     }
     assert!(slowest < Duration::from_millis(200), "{slowest:?}");
     assert_eq!(accounts.api_key(&never_used).await.err(), Some(AuthError::Unavailable));
-    hang(&servers, Signal::SIGCONT);
+    servers.postgres.signal(Signal::SIGCONT);
     eventually("it is asked again", async || accounts.api_key(&never_used).await.is_ok()).await;
-    servers.postgres.stop(Signal::SIGINT);
-}
-
-fn hang(servers: &Servers, signal: Signal) {
-    let postmaster = servers.postgres.pid();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse::<i32>().ok());
-        if parent == Some(postmaster) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
-        }
-    }
-    servers.postgres.signal(signal);
+    servers.postgres.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_starts_without_postgresql_and_is_ready_once_it_comes() {
     let mut servers = Servers::new();
-    servers.redis.start();
+    servers.redis.start().await;
     let accounts = servers.process().await;
     assert_eq!(accounts.api_key(FIRST_KEY).await.err(), Some(AuthError::Unavailable), "503, not 401");
     assert!(!accounts.health().ready);
     tokio::time::sleep(Duration::from_millis(500)).await;
-    servers.postgres.start();
+    servers.postgres.start().await;
     let took = eventually("the first key works", async || accounts.api_key(FIRST_KEY).await.is_ok()).await;
     println!("ready {took:?} after PostgreSQL listened");
     assert!(accounts.health().latency.is_some());
@@ -106,7 +93,7 @@ async fn the_process_starts_without_postgresql_and_is_ready_once_it_comes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_redis_away_revocations_still_hold_within_a_second_and_say_that_they_were_not_announced() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let (here, there) = (servers.ready_process().await, servers.ready_process().await);
     let (id, text) = new_key(&here).await;
     let (_, other) = new_key(&here).await;
@@ -114,7 +101,7 @@ async fn with_redis_away_revocations_still_hold_within_a_second_and_say_that_the
         accounts.api_key(&text).await.unwrap();
         accounts.api_key(&other).await.unwrap();
     }
-    servers.redis.stop(Signal::SIGKILL);
+    servers.redis.kill();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     there.api_key(&other).await.expect("PostgreSQL alone keeps memory fresh");
     let (_, made_meanwhile) = new_key(&here).await;
@@ -124,7 +111,7 @@ async fn with_redis_away_revocations_still_hold_within_a_second_and_say_that_the
     println!("without Redis: {took:?}");
     assert!(took < Duration::from_secs(1), "{took:?}");
     // it is announced once Redis is back, by whoever sees it first
-    servers.redis.start();
+    servers.redis.start().await;
     let pool = servers.pool().await;
     eventually("announced later", async || unannounced(&pool).await == 0).await;
     there.api_key(&other).await.unwrap();
@@ -139,18 +126,18 @@ async fn unannounced(pool: &sqlx::PgPool) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_both_stores_away_memory_is_not_believed_beyond_a_second() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (_, text) = new_key(&accounts).await;
     accounts.api_key(&text).await.unwrap();
-    servers.redis.stop(Signal::SIGKILL);
-    servers.postgres.stop(Signal::SIGINT);
+    servers.redis.kill();
+    servers.postgres.stop().await;
     let took = eventually("no longer believed", async || {
         accounts.api_key(&text).await.err() == Some(AuthError::Unavailable)
     })
     .await;
     assert!(took < Duration::from_secs(2), "{took:?}");
-    servers.redis.start();
+    servers.redis.start().await;
     eventually("Redis came back empty; memory was good until then", async || {
         accounts.api_key(&text).await.is_ok()
     })
@@ -159,13 +146,13 @@ async fn with_both_stores_away_memory_is_not_believed_beyond_a_second() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_redis_full_a_revocation_reports_it_and_holds_all_the_same() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let (here, there) = (servers.ready_process().await, servers.ready_process().await);
     let (id, text) = new_key(&here).await;
     for accounts in [&here, &there] {
         accounts.api_key(&text).await.unwrap();
     }
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     // one byte of memory: nothing that takes any is accepted, everything that expires is evicted
     let _: () =
         redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").query_async(&mut redis).await.unwrap();
@@ -181,7 +168,7 @@ async fn with_redis_full_a_revocation_reports_it_and_holds_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_dies_between_its_commit_and_its_announcement_leaves_no_hole() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let (here, there) = (servers.ready_process().await, servers.ready_process().await);
     let (id, text) = new_key(&here).await;
     for accounts in [&here, &there] {
@@ -204,7 +191,7 @@ async fn a_process_that_dies_between_its_commit_and_its_announcement_leaves_no_h
     let took = refused_by_all(&[&here, &there], &text, AuthError::Revoked).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
     eventually("another process announces it", async || unannounced(&pool).await == 0).await;
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     let entry: String = redis::cmd("GET")
         .arg(event::keys::shared("default/test", &format!("key:{id}")))
         .query_async(&mut redis)
@@ -215,17 +202,17 @@ async fn a_process_that_dies_between_its_commit_and_its_announcement_leaves_no_h
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_redis_loses_everything_revoked_keys_stay_revoked_and_known_ones_work_even_without_postgresql() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (_, known) = new_key(&accounts).await;
     let (id, revoked) = new_key(&accounts).await;
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     accounts.api_key(&known).await.unwrap();
     accounts.api_key(&revoked).await.unwrap();
     let name = event::keys::shared("default/test", &format!("key:{id}"));
     let before: String = redis::cmd("GET").arg(&name).query_async(&mut redis).await.unwrap();
     accounts.revoke_key(&origin(), &id).await.unwrap();
-    servers.postgres.stop(Signal::SIGINT);
+    servers.postgres.stop().await;
     eventually("PostgreSQL is known to be away", async || !accounts.health().ready).await;
     // a crash that went back to just before the revocation
     let _: () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
@@ -239,11 +226,11 @@ async fn when_redis_loses_everything_revoked_keys_stay_revoked_and_known_ones_wo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_entry_in_redis_is_looked_at_again_and_served_only_when_postgresql_is_away() {
-    let mut servers = Servers::started();
+    let mut servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     let (id, text) = new_key(&accounts).await;
     accounts.api_key(&text).await.unwrap();
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     let name = event::keys::shared("default/test", &format!("key:{id}"));
     let entry: String = redis::cmd("GET").arg(&name).query_async(&mut redis).await.unwrap();
     let at = entry.split("\"at\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
@@ -262,14 +249,14 @@ async fn an_old_entry_in_redis_is_looked_at_again_and_served_only_when_postgresq
     let _: () =
         redis::cmd("SET").arg(&name).arg(entry.replace(at, &old)).query_async(&mut redis).await.unwrap();
     pool.close().await;
-    servers.postgres.stop(Signal::SIGINT);
+    servers.postgres.stop().await;
     let latecomer = servers.process().await;
     latecomer.api_key(&text).await.expect("the best that anybody knows");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_unknown_keys_is_bounded_and_does_not_hold_up_a_known_one() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let accounts = servers.ready_process().await;
     accounts.api_key(FIRST_KEY).await.unwrap();
     let storm: Vec<_> = (0..4_000)

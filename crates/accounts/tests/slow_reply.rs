@@ -1,5 +1,6 @@
 //! A reply of PostgreSQL that is held back while the key in it is revoked: what was read before a change must not be
 //! written anywhere after it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod servers;
 
@@ -62,13 +63,12 @@ async fn proxy(target: u16, word: String) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_read_before_a_revocation_is_not_remembered_after_it() {
-    let servers = Servers::started();
+    let servers = Servers::started().await;
     let here = servers.ready_process().await;
     let key = NewKey { name: None, scopes: [Scope::Ingest].into_iter().collect(), rate: None };
     let (info, text) = here.create_key(&origin(), key).await.unwrap();
-    let port = proxy(servers.postgres.port, info.id.clone()).await;
-    let slow =
-        Settings { postgres_url: format!("postgres://ep@127.0.0.1:{port}/postgres"), ..servers.settings() };
+    let port = proxy(servers.postgres_port(), info.id.clone()).await;
+    let slow = Settings { postgres_url: Servers::postgres_url(port), ..servers.settings() };
     let there = servers.process_with(&slow).await;
     eventually("ready", async || there.health().ready).await;
 
@@ -80,7 +80,7 @@ async fn what_was_read_before_a_revocation_is_not_remembered_after_it() {
     assert_eq!(reading.await.unwrap(), Some(AuthError::Revoked), "it was read again");
 
     assert_eq!(there.api_key(&text).await.err(), Some(AuthError::Revoked));
-    let mut redis = servers.redis().await;
+    let mut redis = servers.redis();
     let entry: String = redis::cmd("GET")
         .arg(event::keys::shared("default/test", &format!("key:{}", info.id)))
         .query_async(&mut redis)

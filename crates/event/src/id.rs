@@ -91,7 +91,8 @@ mod tests {
             ("用户", "事件-1"),
             ("user-42", "0190163d-8694-739b-aea5-966c26f8ad91"),
         ];
-        let lines: Vec<String> = vectors.iter().map(|(u, i)| format!("{u}|{i}|{}", EventId::derive(u, i))).collect();
+        let lines: Vec<String> =
+            vectors.iter().map(|(u, i)| format!("{u}|{i}|{}", EventId::derive(u, i))).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 

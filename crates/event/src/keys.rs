@@ -71,7 +71,14 @@ mod tests {
     #[test]
     fn all_keys_of_a_partition_carry_the_same_hash_tag() {
         let keys = Keys::new("default/laptop", 3);
-        for key in [keys.frames.clone(), keys.counters.clone(), keys.seen(7), keys.worker("w"), keys.workers(), keys.alone()] {
+        for key in [
+            keys.frames.clone(),
+            keys.counters.clone(),
+            keys.seen(7),
+            keys.worker("w"),
+            keys.workers(),
+            keys.alone(),
+        ] {
             assert!(key.starts_with("ep:{default/laptop:3}:"), "{key}");
         }
         assert_eq!(keys.frames, "ep:{default/laptop:3}:frames");

@@ -92,7 +92,12 @@ pub fn lag(facts: &PartitionFacts) -> Lag {
 mod tests {
     use super::*;
 
-    fn facts(events_in: Option<u64>, out: Option<u64>, undelivered: Option<u64>, pending: Option<u64>) -> PartitionFacts {
+    fn facts(
+        events_in: Option<u64>,
+        out: Option<u64>,
+        undelivered: Option<u64>,
+        pending: Option<u64>,
+    ) -> PartitionFacts {
         PartitionFacts {
             events_in,
             events_out: out,

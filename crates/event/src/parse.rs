@@ -107,7 +107,13 @@ pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Parsed, BodyError
     match jiter.peek().map_err(|error| syntax(&jiter, &error))? {
         Peek::Array => array(&mut jiter, "", context, &mut parsed)?,
         Peek::Object => wrapped(&mut jiter, context, &mut parsed)?,
-        _ => return Err(refuse(BodyCode::WrongType, "", "the body is an array of events or {\"events\": […]}")),
+        _ => {
+            return Err(refuse(
+                BodyCode::WrongType,
+                "",
+                "the body is an array of events or {\"events\": […]}",
+            ));
+        }
     }
     jiter.finish().map_err(|error| syntax(&jiter, &error))?;
     if parsed.events.is_empty() {
@@ -146,7 +152,12 @@ fn wrapped(jiter: &mut Jiter<'_>, context: &mut Context<'_>, parsed: &mut Parsed
     if found { Ok(()) } else { Err(refuse(BodyCode::MissingField, "/events", "`events` is missing")) }
 }
 
-fn array(jiter: &mut Jiter<'_>, at: &str, context: &mut Context<'_>, parsed: &mut Parsed) -> Result<(), BodyError> {
+fn array(
+    jiter: &mut Jiter<'_>,
+    at: &str,
+    context: &mut Context<'_>,
+    parsed: &mut Parsed,
+) -> Result<(), BodyError> {
     let mut transcoder = Transcoder::default();
     let mut next = jiter.known_array().map_err(|error| syntax(jiter, &error))?;
     while let Some(peek) = next {
@@ -171,9 +182,17 @@ fn refuse(code: BodyCode, pointer: &str, detail: &str) -> BodyError {
 fn syntax(jiter: &Jiter<'_>, error: &JiterError) -> BodyError {
     let at = jiter.error_position(error.index);
     if error.error_type == JiterErrorType::JsonError(JsonErrorType::RecursionLimitExceeded) {
-        return refuse(BodyCode::TooDeep, "", &format!("the body nests too deep at line {} column {}", at.line, at.column));
+        return refuse(
+            BodyCode::TooDeep,
+            "",
+            &format!("the body nests too deep at line {} column {}", at.line, at.column),
+        );
     }
-    refuse(BodyCode::InvalidJson, "", &format!("the body is not JSON: {error} (line {} column {})", at.line, at.column))
+    refuse(
+        BodyCode::InvalidJson,
+        "",
+        &format!("the body is not JSON: {error} (line {} column {})", at.line, at.column),
+    )
 }
 
 impl Parsed {

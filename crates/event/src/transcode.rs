@@ -114,7 +114,8 @@ impl Transcoder {
                 Field::Other(name) => {
                     let mut pointer = String::new();
                     push_token(&mut pointer, &name);
-                    let detail = "an event has id, type, userId, timestamp and properties; put this into properties";
+                    let detail =
+                        "an event has id, type, userId, timestamp and properties; put this into properties";
                     self.fault(Code::UnknownField, pointer, detail.to_owned());
                     jiter.next_skip()?;
                 }
@@ -159,12 +160,13 @@ impl Transcoder {
             return Ok(());
         }
         let parsed = OffsetDateTime::parse(jiter.known_str()?, &Rfc3339).ok();
-        match parsed.and_then(|at| i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok()) {
-            Some(unix_ms) => self.fields.timestamp = Some(unix_ms),
-            None => {
-                let detail = "`timestamp` is RFC 3339 with a zone, such as 2026-01-31T12:00:00.000Z";
-                self.fault(Code::BadTimestamp, "/timestamp".into(), detail.into());
-            }
+        if let Some(unix_ms) =
+            parsed.and_then(|at| i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok())
+        {
+            self.fields.timestamp = Some(unix_ms);
+        } else {
+            let detail = "`timestamp` is RFC 3339 with a zone, such as 2026-01-31T12:00:00.000Z";
+            self.fault(Code::BadTimestamp, "/timestamp".into(), detail.into());
         }
         Ok(())
     }
@@ -272,7 +274,11 @@ impl Transcoder {
             Peek::Object | Peek::Array => {
                 if self.path.len() > DEPTH_MAX {
                     let pointer = self.pointer();
-                    self.fault(Code::TooDeep, pointer, format!("properties nest at most {DEPTH_MAX} levels deep"));
+                    self.fault(
+                        Code::TooDeep,
+                        pointer,
+                        format!("properties nest at most {DEPTH_MAX} levels deep"),
+                    );
                     return jiter.known_skip(peek);
                 }
                 if peek == Peek::Object {
@@ -305,7 +311,11 @@ impl Transcoder {
             Ok(number) if number.is_finite() => self.properties.extend_from_slice(&number.to_le_bytes()),
             _ => {
                 let pointer = self.pointer();
-                self.fault(Code::NumberOutOfRange, pointer, "a number is within ±1.8e308; send a larger one as a string".into());
+                self.fault(
+                    Code::NumberOutOfRange,
+                    pointer,
+                    "a number is within ±1.8e308; send a larger one as a string".into(),
+                );
             }
         }
         Ok(w::DOUBLE)

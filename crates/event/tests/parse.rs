@@ -9,7 +9,12 @@ use uuid::Uuid;
 const NOW: i64 = 1_790_000_000_000;
 
 fn with_context<T>(run: impl FnOnce(&mut Context<'_>) -> T) -> T {
-    run(&mut Context { received_ms: NOW, batch_events_max: 1000, event_bytes_max: 256 * 1024, new_id: &mut || Uuid::from_u128(7) })
+    run(&mut Context {
+        received_ms: NOW,
+        batch_events_max: 1000,
+        event_bytes_max: 256 * 1024,
+        new_id: &mut || Uuid::from_u128(7),
+    })
 }
 
 fn one(body: &str) -> Parsed {
@@ -35,7 +40,9 @@ fn with_properties(properties: &str) -> String {
 
 #[test]
 fn a_document_has_the_canonical_field_order_whatever_order_was_sent() {
-    let parsed = one(r#"{"properties":{"b":1,"a":[true,null,"x",1.5]},"userId":"u","timestamp":"2026-01-31T12:00:00.5+01:00","id":"i","type":"t"}"#);
+    let parsed = one(
+        r#"{"properties":{"b":1,"a":[true,null,"x",1.5]},"userId":"u","timestamp":"2026-01-31T12:00:00.5+01:00","id":"i","type":"t"}"#,
+    );
     let document = decoded(&parsed, 0);
     let keys: Vec<&str> = document.keys().map(String::as_str).collect();
     assert_eq!(keys, ["_id", "id", "type", "userId", "timestamp", "receivedAt", "properties"]);
@@ -115,14 +122,26 @@ fn each_fault_has_its_code_and_pointer() {
         (r#"{"type":"t","userId":"u","a/b~c":1}"#.to_owned(), Code::UnknownField, "/a~1b~0c"),
         (r#"{"type":"t","userId":"u","timestamp":5}"#.to_owned(), Code::WrongType, "/timestamp"),
         (r#"{"type":"t","userId":"u","timestamp":"yesterday"}"#.to_owned(), Code::BadTimestamp, "/timestamp"),
-        (r#"{"type":"t","userId":"u","timestamp":"2026-02-30T00:00:00Z"}"#.to_owned(), Code::BadTimestamp, "/timestamp"),
+        (
+            r#"{"type":"t","userId":"u","timestamp":"2026-02-30T00:00:00Z"}"#.to_owned(),
+            Code::BadTimestamp,
+            "/timestamp",
+        ),
         (r#"{"type":"t","userId":"u","type":"t"}"#.to_owned(), Code::DuplicateKey, "/type"),
-        (with_properties(r#"{"a":{"b":[1,{"c":9223372036854775808}]}}"#), Code::NumberOutOfRange, "/properties/a/b/1/c"),
+        (
+            with_properties(r#"{"a":{"b":[1,{"c":9223372036854775808}]}}"#),
+            Code::NumberOutOfRange,
+            "/properties/a/b/1/c",
+        ),
         (with_properties(r#"{"a":-9223372036854775809}"#), Code::NumberOutOfRange, "/properties/a"),
         (with_properties(r#"{"a":1e400}"#), Code::NumberOutOfRange, "/properties/a"),
         (with_properties(r#"{"a":{"x":1,"y":2,"x":3}}"#), Code::DuplicateKey, "/properties/a/x"),
         (with_properties(r#"{"a":{"\u0000b":1}}"#), Code::BadKey, "/properties/a"),
-        (with_properties(&format!(r#"{{"a":{}}}"#, deep(32))), Code::TooDeep, &format!("/properties/a{}", "/0".repeat(31))),
+        (
+            with_properties(&format!(r#"{{"a":{}}}"#, deep(32))),
+            Code::TooDeep,
+            &format!("/properties/a{}", "/0".repeat(31)),
+        ),
         (with_properties(&format!(r#"{{"a":"{}"}}"#, long(256 * 1024))), Code::EventTooLarge, ""),
         (with_properties(&format!(r#"{{"a":[{}0]}}"#, "0,".repeat(60_000))), Code::EventTooLarge, ""),
         ("[]".to_owned(), Code::WrongType, ""),
@@ -190,7 +209,9 @@ fn expected(value: &Value) -> bson::Bson {
     match value {
         Value::Null => bson::Bson::Null,
         Value::Bool(b) => bson::Bson::Boolean(*b),
-        Value::Number(n) => n.as_i64().map_or_else(|| bson::Bson::Double(n.as_f64().unwrap()), bson::Bson::Int64),
+        Value::Number(n) => {
+            n.as_i64().map_or_else(|| bson::Bson::Double(n.as_f64().expect("a number")), bson::Bson::Int64)
+        }
         Value::String(s) => bson::Bson::String(s.clone()),
         Value::Array(items) => bson::Bson::Array(items.iter().map(expected).collect()),
         Value::Object(members) => {
@@ -211,7 +232,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 60, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-            prop::collection::btree_map("[^\\x00]{0,8}", inner, 0..8).prop_map(|m| Value::Object(m.into_iter().collect())),
+            prop::collection::btree_map("[^\\x00]{0,8}", inner, 0..8)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     })
 }

@@ -26,7 +26,9 @@ pub enum Error {
         fix: String,
     },
     /// There is too little room.
-    #[error("only {free_mib} MiB are free where {path} lies, {need_mib} MiB are needed; free some space or choose another folder with --data")]
+    #[error(
+        "only {free_mib} MiB are free where {path} lies, {need_mib} MiB are needed; free some space or choose another folder with --data"
+    )]
     DiskFull {
         /// The folder.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! MongoDB when `mongod` is on PATH, as a replica set of one; else FerretDB on SQLite, which speaks its protocol.
+//! MongoDB when `mongod` is on PATH, as a replica set of one; else FerretDB on `SQLite`, which speaks its protocol.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use bson::doc;
 use mongodb::Client;
 use tokio::net::TcpStream;
 
+use crate::process::Signal;
 use crate::programs::{ferretdb, on_path};
 use crate::{Error, Process, Spec};
 
@@ -15,7 +16,7 @@ use crate::{Error, Process, Spec};
 pub enum Kind {
     /// MongoDB itself.
     MongoDb,
-    /// FerretDB v1.24 on SQLite: no TTL, no sharding, no keys with `.` or a leading `$`, no nested arrays.
+    /// FerretDB v1.24 on `SQLite`: no TTL, no sharding, no keys with `.` or a leading `$`, no nested arrays.
     FerretDb,
 }
 
@@ -40,23 +41,20 @@ pub fn uri(kind: Kind, port: u16) -> String {
 pub async fn start(folder: &Path, port: u16) -> Result<(Process, Kind), Error> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let path = folder.display();
-    let (kind, program, args) = match on_path("mongod") {
-        Some(mongod) => {
-            let args = format!("--replSet {SET} --bind_ip 127.0.0.1 --port {port} --dbpath");
-            (Kind::MongoDb, mongod, args.split(' ').map(str::to_owned).chain([path.to_string()]).collect())
-        }
-        None => {
-            let args = vec![
-                "--handler=sqlite".to_owned(),
-                format!("--sqlite-url=file:{path}/"),
-                format!("--listen-addr=127.0.0.1:{port}"),
-                "--debug-addr=-".into(),
-                "--telemetry=disable".into(),
-                format!("--state-dir={path}"),
-                "--log-level=warn".into(),
-            ];
-            (Kind::FerretDb, ferretdb()?, args)
-        }
+    let (kind, program, args) = if let Some(mongod) = on_path("mongod") {
+        let args = format!("--replSet {SET} --bind_ip 127.0.0.1 --port {port} --dbpath");
+        (Kind::MongoDb, mongod, args.split(' ').map(str::to_owned).chain([path.to_string()]).collect())
+    } else {
+        let args = vec![
+            "--handler=sqlite".to_owned(),
+            format!("--sqlite-url=file:{path}/"),
+            format!("--listen-addr=127.0.0.1:{port}"),
+            "--debug-addr=-".into(),
+            "--telemetry=disable".into(),
+            format!("--state-dir={path}"),
+            "--log-level=warn".into(),
+        ];
+        (Kind::FerretDb, ferretdb()?, args)
     };
     let spec = Spec {
         name: if kind == Kind::MongoDb { "mongod" } else { "ferretdb" }.into(),
@@ -66,6 +64,7 @@ pub async fn start(folder: &Path, port: u16) -> Result<(Process, Kind), Error> {
         log: folder.join("mongo.log"),
         user: None,
         port,
+        stop_signal: Signal::SIGTERM,
         stop_timeout: Duration::from_secs(15),
     };
     let mut process = Process::start(spec)?;
@@ -84,7 +83,9 @@ pub async fn answers(port: u16) -> bool {
 /// Initiates the replica set of one, once, and waits until it has a primary.
 async fn initiate(port: u16) -> Result<(), Error> {
     let failed = |error: mongodb::error::Error| Error::Initiate(error.to_string());
-    let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await.map_err(failed)?;
+    let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?directConnection=true"))
+        .await
+        .map_err(failed)?;
     let admin = client.database("admin");
     let config = doc! {"_id": SET, "members": [{"_id": 0, "host": format!("127.0.0.1:{port}")}]};
     if let Err(error) = admin.run_command(doc! {"replSetInitiate": config}).await {

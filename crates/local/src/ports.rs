@@ -10,7 +10,8 @@ pub fn free() -> std::io::Result<u16> {
 
 /// Whether a port can be listened on, on this machine's loopback and on all its addresses.
 pub fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
 
 /// The name and id of the process that listens on a port, where /proc tells.

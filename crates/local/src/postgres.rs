@@ -10,6 +10,7 @@ use nix::unistd::{User, geteuid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::process::Signal;
 use crate::programs::{on_path, postgres};
 use crate::{Error, Process, Spec};
 
@@ -51,13 +52,17 @@ pub async fn start(folder: &Path, port: u16, password: &str, durable: bool) -> R
         log: log.clone(),
         user: Some(SYSTEM_USER.into()),
         port,
+        // SIGTERM would wait for every client to leave; SIGINT writes everything down and leaves at once.
+        stop_signal: Signal::SIGINT,
         stop_timeout: Duration::from_secs(10),
     };
     let mut process = Process::start(spec)?;
     process.ready(|| answers(port)).await?;
     if fresh {
         let mut create = Command::new(postgres("createdb")?);
-        create.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", NAME, NAME]).env("PGPASSWORD", password);
+        create
+            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", NAME, NAME])
+            .env("PGPASSWORD", password);
         run(create, "createdb", &log)?;
     }
     Ok(process)
@@ -68,7 +73,8 @@ fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(data).map_err(Error::file(data))?;
     let secret = data.with_extension("password");
     std::fs::write(&secret, password).map_err(Error::file(&secret))?;
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).map_err(Error::file(&secret))?;
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600))
+        .map_err(Error::file(&secret))?;
     let mut command = Command::new(&initdb);
     if geteuid().is_root() {
         let missing = || Error::Missing {
@@ -77,7 +83,8 @@ fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
         };
         let user = User::from_name(SYSTEM_USER).ok().flatten().ok_or_else(missing)?;
         for path in [data, &secret] {
-            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(Error::file(path))?;
+            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+                .map_err(Error::file(path))?;
         }
         let setpriv = on_path("setpriv").ok_or_else(|| Error::Missing {
             program: "setpriv".into(),
@@ -86,7 +93,16 @@ fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
         command = Command::new(setpriv);
         command.args(["--reuid", SYSTEM_USER, "--regid", SYSTEM_USER, "--init-groups", "--"]).arg(&initdb);
     }
-    command.arg("-D").arg(data).args(["-U", NAME, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    command.arg("-D").arg(data).args([
+        "-U",
+        NAME,
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    ]);
     command.arg("--pwfile").arg(&secret).current_dir("/");
     let done = run(command, "initdb", log);
     let _ = std::fs::remove_file(&secret);
@@ -97,12 +113,18 @@ fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
 }
 
 fn run(mut command: Command, name: &str, log: &Path) -> Result<(), Error> {
-    let output = command.stdin(Stdio::null()).output().map_err(|source| Error::Spawn { name: name.into(), source })?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|source| Error::Spawn { name: name.into(), source })?;
     if output.status.success() {
         return Ok(());
     }
     let tail = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(Error::NotReady { name: name.into(), what: format!("ended with {}", output.status), log: log.into(), tail })
+    Err(Error::NotReady {
+        name: name.into(),
+        what: format!("ended with {}", output.status),
+        log: log.into(),
+        tail,
+    })
 }
 
 /// Whether it takes connections: it answers a request for TLS with one letter once it does.

@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use crate::Error;
@@ -39,6 +40,8 @@ pub struct Spec {
     pub user: Option<String>,
     /// The port it listens on, for messages and for `dev.json`.
     pub port: u16,
+    /// How it is asked to end.
+    pub stop_signal: Signal,
     /// How long it may take to end by itself.
     pub stop_timeout: Duration,
 }
@@ -62,7 +65,8 @@ impl Process {
     /// Starts it once more after it has ended, with the same port and data.
     pub fn start_again(&mut self) -> Result<(), Error> {
         let spec = &self.spec;
-        let log = OpenOptions::new().create(true).append(true).open(&spec.log).map_err(Error::file(&spec.log))?;
+        let log =
+            OpenOptions::new().create(true).append(true).open(&spec.log).map_err(Error::file(&spec.log))?;
         let err = log.try_clone().map_err(Error::file(&spec.log))?;
         let mut command = wrapped(spec);
         command.args(&spec.args).envs(spec.env.iter().cloned()).stdin(Stdio::null()).stdout(log).stderr(err);
@@ -89,7 +93,12 @@ impl Process {
     }
 
     fn not_ready(&self, what: String) -> Error {
-        Error::NotReady { name: self.spec.name.clone(), what, log: self.spec.log.clone(), tail: tail(&self.spec.log) }
+        Error::NotReady {
+            name: self.spec.name.clone(),
+            what,
+            log: self.spec.log.clone(),
+            tail: tail(&self.spec.log),
+        }
     }
 
     /// Its process id while it runs.
@@ -131,7 +140,7 @@ impl Process {
 
     /// Asks it to end, waits, and kills it if it does not. Answers how it ended, or `None` when it had to be killed.
     pub async fn stop(&mut self) -> Option<ExitStatus> {
-        self.signal(Signal::SIGTERM);
+        self.signal(self.spec.stop_signal);
         let deadline = Instant::now() + self.spec.stop_timeout;
         while self.child.is_some() {
             if let Some(status) = self.ended() {

@@ -21,7 +21,9 @@ pub fn ferretdb() -> Result<PathBuf, Error> {
         return Ok(set.into());
     }
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    let above = |start: PathBuf| start.ancestors().map(|folder| folder.join(".tools/ferretdb")).find(|file| file.is_file());
+    let above = |start: PathBuf| {
+        start.ancestors().map(|folder| folder.join(".tools/ferretdb")).find(|file| file.is_file())
+    };
     starts.into_iter().flatten().find_map(above).ok_or_else(|| Error::Missing {
         program: "neither mongod nor FerretDB".into(),
         fix: "run `make deps`, which builds FerretDB, or install MongoDB 7 so that mongod is on PATH".into(),
@@ -47,7 +49,8 @@ pub(crate) fn postgres(name: &str) -> Result<PathBuf, Error> {
 
 /// The last lines of a log.
 pub(crate) fn tail(log: &Path) -> String {
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text =
+        std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].iter().map(|line| format!("  {line}\n")).collect()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::process::Signal;
 use crate::programs::required;
 use crate::{Error, Process, Spec};
 
@@ -20,11 +21,24 @@ pub struct Options {
 
 /// Starts redis-server with its data in `folder`.
 pub async fn start(folder: &Path, port: u16, options: Options) -> Result<Process, Error> {
-    let program = required("redis-server", "run `make deps`, or `apt-get install redis-server` (7.0 or newer)")?;
+    let program =
+        required("redis-server", "run `make deps`, or `apt-get install redis-server` (7.0 or newer)")?;
     std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let mut args: Vec<String> = [
-        "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--maxmemory-policy", "volatile-lru",
-        "--lazyfree-lazy-eviction", "yes", "--lazyfree-lazy-expire", "yes", "--daemonize", "no",
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--maxmemory-policy",
+        "volatile-lru",
+        "--lazyfree-lazy-eviction",
+        "yes",
+        "--lazyfree-lazy-expire",
+        "yes",
+        "--daemonize",
+        "no",
     ]
     .map(str::to_owned)
     .into();
@@ -43,6 +57,7 @@ pub async fn start(folder: &Path, port: u16, options: Options) -> Result<Process
         log: folder.join("redis.log"),
         user: None,
         port,
+        stop_signal: Signal::SIGTERM,
         stop_timeout: Duration::from_secs(10),
     };
     let mut process = Process::start(spec)?;

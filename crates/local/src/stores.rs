@@ -43,7 +43,8 @@ impl Stores {
     /// Starts all three, side by side, with their data in `folder`.
     pub async fn start(folder: &Path, options: Options) -> Result<Self, Error> {
         crate::disk::room(folder)?;
-        let port = |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
+        let port =
+            |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
         let [redis_port, postgres_port, mongo_port] = options.ports;
         let (redis_folder, mongo_folder) = (folder.join("redis"), folder.join("mongo"));
         let (redis, postgres, mongo) = tokio::join!(
@@ -52,7 +53,14 @@ impl Stores {
             mongo::start(&mongo_folder, port(mongo_port)?),
         );
         let (mongo, kind) = mongo?;
-        Ok(Self { redis: redis?, postgres: postgres?, mongo, kind, password: options.password, folder: folder.into() })
+        Ok(Self {
+            redis: redis?,
+            postgres: postgres?,
+            mongo,
+            kind,
+            password: options.password,
+            folder: folder.into(),
+        })
     }
 
     /// Redis's address.

@@ -1,4 +1,5 @@
 //! Real stores on this machine: started, stopped, killed, and found again as they were left.
+#![allow(clippy::unwrap_used, reason = "a test ends this way")]
 
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ async fn all_three_stores_start_and_are_gone_when_stopped() {
     assert!(redis::answers(ports[0]).await && postgres::answers(ports[1]).await);
     stores.stop_and_forget().await;
     assert!(ports.iter().all(|port| local::ports::is_free(*port)));
-    assert!(!postgres::data(folder.path()).exists() || postgres::data(folder.path()).starts_with(folder.path()));
+    assert!(
+        !postgres::data(folder.path()).exists() || postgres::data(folder.path()).starts_with(folder.path())
+    );
 }
 
 #[tokio::test]
@@ -35,7 +38,8 @@ async fn data_survive_a_kill_and_a_start_on_the_same_port() {
 #[tokio::test]
 async fn a_paused_process_does_not_answer_and_goes_on_when_resumed() {
     let folder = tempfile::tempdir().unwrap();
-    let process = redis::start(folder.path(), local::ports::free().unwrap(), redis::Options::default()).await.unwrap();
+    let process =
+        redis::start(folder.path(), local::ports::free().unwrap(), redis::Options::default()).await.unwrap();
     process.pause();
     assert!(!redis::answers(process.spec.port).await);
     process.resume();
@@ -53,7 +57,8 @@ async fn a_program_that_ends_at_once_is_an_error_with_the_end_of_its_log() {
 #[tokio::test]
 async fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::start(shell(folder.path(), "trap '' TERM; while :; do sleep 0.1; done")).unwrap();
+    let mut process =
+        Process::start(shell(folder.path(), "trap '' TERM; while :; do sleep 0.1; done")).unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(process.stop().await, None);
     assert_eq!(process.pid(), None);
@@ -68,6 +73,7 @@ fn shell(folder: &std::path::Path, script: &str) -> Spec {
         log: folder.join("shell.log"),
         user: None,
         port: 0,
+        stop_signal: local::process::Signal::SIGTERM,
         stop_timeout: Duration::from_millis(500),
     }
 }

@@ -36,7 +36,9 @@ impl std::error::Error for Faults {}
 impl Reader {
     /// Reads from the process environment.
     pub fn from_env() -> Self {
-        Self::new(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+        Self::new(
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+        )
     }
 
     /// Reads from the given pairs.
@@ -60,7 +62,13 @@ impl Reader {
     }
 
     /// A whole number within `range`.
-    pub fn number(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>, doc: &'static str) -> u64 {
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+        doc: &'static str,
+    ) -> u64 {
         self.describe(name, &default.to_string(), doc);
         let Some(given) = self.given(name) else { return default };
         match given.parse::<u64>() {
@@ -74,7 +82,12 @@ impl Reader {
     }
 
     /// One of a few words.
-    pub fn choice(&mut self, name: &'static str, choices: &[&'static str], doc: &'static str) -> &'static str {
+    pub fn choice(
+        &mut self,
+        name: &'static str,
+        choices: &[&'static str],
+        doc: &'static str,
+    ) -> &'static str {
         let default = choices.first().copied().unwrap_or_default();
         self.describe(name, default, doc);
         let Some(given) = self.given(name) else { return default };

@@ -23,7 +23,11 @@ impl Settings {
             &["auto", "json", "text"],
             "auto: readable lines on a terminal, JSON lines elsewhere",
         );
-        let level = reader.text("LOG_LEVEL", "info", "error, warn, info, debug, trace, or per module: info,redis=debug");
+        let level = reader.text(
+            "LOG_LEVEL",
+            "info",
+            "error, warn, info, debug, trace, or per module: info,redis=debug",
+        );
         if let Err(error) = level.parse::<EnvFilter>() {
             reader.fault(format!("LOG_LEVEL={level} is not a log filter: {error}"));
         }

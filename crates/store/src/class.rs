@@ -7,7 +7,7 @@ const DUPLICATE_KEY: i32 = 11000;
 
 /// Codes that say "not now" and nothing about the document. They are retried for ever and never counted.
 ///
-/// 6 HostUnreachable, 7 HostNotFound, 8 `UnknownError`, 13 Unauthorized, 18 `AuthenticationFailed`, 24 `LockTimeout`,
+/// 6 `HostUnreachable`, 7 `HostNotFound`, 8 `UnknownError`, 13 Unauthorized, 18 `AuthenticationFailed`, 24 `LockTimeout`,
 /// 26 `NamespaceNotFound`, 43 `CursorNotFound`, 46 `LockBusy`, 50 `MaxTimeMSExpired`, 63 `StaleShardVersion`,
 /// 64 `WriteConcernTimeout`, 70 `ShardNotFound`, 74 `NodeNotFound`, 82 `NoProgressMade`, 89 `NetworkTimeout`,
 /// 91 `ShutdownInProgress`, 100 `UnsatisfiableWriteConcern`, 112 `WriteConflict`, 117 `ConflictingOperationInProgress`,
@@ -19,15 +19,27 @@ const DUPLICATE_KEY: i32 = 11000;
 /// 11600 `InterruptedAtShutdown`, 11601 Interrupted, 11602 `InterruptedDueToReplStateChange`, 13388 `StaleConfig`,
 /// 13435 `NotPrimaryNoSecondaryOk`, 13436 `NotPrimaryOrSecondary`, 14031 `OutOfDiskSpace`.
 const NOT_NOW: &[i32] = &[
-    6, 7, 8, 13, 18, 24, 26, 43, 46, 50, 63, 64, 70, 74, 82, 89, 91, 100, 112, 117, 133, 150, 175, 189, 202, 226, 246,
-    249, 251, 262, 279, 317, 334, 358, 365, 384, 391, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
-    14031,
+    6, 7, 8, 13, 18, 24, 26, 43, 46, 50, 63, 64, 70, 74, 82, 89, 91, 100, 112, 117, 133, 150, 175, 189, 202,
+    226, 246, 249, 251, 262, 279, 317, 334, 358, 365, 384, 391, 9001, 10058, 10107, 11600, 11601, 11602,
+    13388, 13435, 13436, 14031,
 ];
 /// 1 `InternalError` and 96 `OperationFailed`: of the document or of the server? The message decides.
 const UNCLEAR: &[i32] = &[1, 96];
 /// Words in the message of an unclear error that speak of the server.
-const SERVER_WORDS: &[&str] =
-    &["disk", "full", "locked", "closed", "context", "connection", "i/o", "busy", "shut", "sql", "readonly", "no space"];
+const SERVER_WORDS: &[&str] = &[
+    "disk",
+    "full",
+    "locked",
+    "closed",
+    "context",
+    "connection",
+    "i/o",
+    "busy",
+    "shut",
+    "sql",
+    "readonly",
+    "no space",
+];
 
 /// What an error means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +96,9 @@ pub fn class(error: &Error) -> Class {
     }
     match error.kind.as_ref() {
         ErrorKind::Command(command) => code_class(command.code, &command.message),
-        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(write)) => code_class(write.code, &write.message),
+        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(write)) => {
+            code_class(write.code, &write.message)
+        }
         // The driver refuses to send what cannot be encoded or is larger than the server said it takes.
         ErrorKind::InvalidArgument { .. } | ErrorKind::BsonSerialization(_) => Class::Refused,
         _ => Class::Transient,
@@ -93,7 +107,9 @@ pub fn class(error: &Error) -> Class {
 
 /// What the failure of an unordered `insert_many` says of each event.
 pub fn insert_fault(error: &Error) -> InsertFault {
-    if let ErrorKind::InsertMany(InsertManyError { write_errors, write_concern_error, .. }) = error.kind.as_ref() {
+    if let ErrorKind::InsertMany(InsertManyError { write_errors, write_concern_error, .. }) =
+        error.kind.as_ref()
+    {
         if let Some(concern) = write_concern_error {
             return InsertFault::Transient(format!("write concern: {} {}", concern.code, concern.message));
         }
@@ -101,7 +117,9 @@ pub fn insert_fault(error: &Error) -> InsertFault {
     }
     match (class(error), error.kind.as_ref()) {
         (Class::Duplicate, _) => InsertFault::Events(Vec::new()),
-        (Class::Refused, ErrorKind::Command(command)) => InsertFault::Call(command.code, command.message.clone()),
+        (Class::Refused, ErrorKind::Command(command)) => {
+            InsertFault::Call(command.code, command.message.clone())
+        }
         (Class::Refused, _) => InsertFault::Call(0, error.to_string()),
         (Class::Transient, _) => InsertFault::Transient(error.to_string()),
     }
@@ -115,7 +133,11 @@ fn per_event(errors: &[mongodb::error::IndexedWriteError]) -> InsertFault {
             // One "not now" makes the whole call "again": what is stored already comes back as duplicate.
             Class::Transient => return InsertFault::Transient(format!("{} {}", error.code, error.message)),
             Class::Refused => {
-                faults.push(EventFault { index: error.index, code: error.code, message: error.message.clone() });
+                faults.push(EventFault {
+                    index: error.index,
+                    code: error.code,
+                    message: error.message.clone(),
+                });
             }
         }
     }

@@ -20,7 +20,8 @@ pub struct Indexes {
 pub async fn ensure_indexes(store: &Store, retention_days: u64) -> mongodb::error::Result<Indexes> {
     let by_user = IndexModel::builder().keys(doc! {"userId": 1, "timestamp": -1, "_id": -1}).build();
     store.events.create_index(by_user).await?;
-    let by_cause = IndexModel::builder().keys(doc! {"status": 1, "reason.code": 1, "lastFailedAt": -1}).build();
+    let by_cause =
+        IndexModel::builder().keys(doc! {"status": 1, "reason.code": 1, "lastFailedAt": -1}).build();
     store.dead_letters.create_index(by_cause).await?;
     let seconds = retention_days.saturating_mul(24 * 3600);
     let expiry = IndexOptions::builder().expire_after(Duration::from_secs(seconds)).build();

@@ -72,11 +72,26 @@ pub async fn check_server(redis: &mut ConnectionManager) -> Result<ServerFacts, 
 }
 
 /// Makes the consumer group at the stream's beginning, before the first event, by whoever comes first.
+///
+/// Looks first: XGROUP CREATE is refused on a full Redis even when the group is there, and a worker that starts then
+/// is the one that would drain it.
 pub async fn ensure_group(redis: &mut ConnectionManager, keys: &Keys) -> Result<(), Error> {
-    let made: redis::RedisResult<()> =
-        redis::cmd("XGROUP").arg("CREATE").arg(&keys.frames).arg(GROUP).arg("0").arg("MKSTREAM").query_async(redis).await;
-    match made {
-        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
-        other => Ok(other?),
+    if has_group(redis, keys).await? {
+        return Ok(());
     }
+    let mut create = redis::cmd("XGROUP");
+    create.arg("CREATE").arg(&keys.frames).arg(GROUP).arg("0").arg("MKSTREAM");
+    match create.query_async::<()>(redis).await {
+        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+        made => Ok(made?),
+    }
+}
+
+async fn has_group(redis: &mut ConnectionManager, keys: &Keys) -> redis::RedisResult<bool> {
+    if !redis::cmd("EXISTS").arg(&keys.frames).query_async::<bool>(redis).await? {
+        return Ok(false);
+    }
+    let groups: redis::streams::StreamInfoGroupsReply =
+        redis::cmd("XINFO").arg("GROUPS").arg(&keys.frames).query_async(redis).await?;
+    Ok(groups.groups.iter().any(|group| group.name == GROUP))
 }

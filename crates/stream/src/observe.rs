@@ -39,14 +39,24 @@ pub struct WorkerView {
     pub sink_errors: u64,
 }
 
+/// Counters, XINFO STREAM FULL, names of live workers.
+type Read = ((Option<u64>, Option<u64>, Option<u64>), Value, Vec<String>);
+
 /// Reads a partition. `now_seconds` is Unix time; it tells the living workers from the dead.
-pub async fn observe(redis: &mut ConnectionManager, keys: &Keys, now_seconds: u64) -> redis::RedisResult<PartitionView> {
+pub async fn observe(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    now_seconds: u64,
+) -> redis::RedisResult<PartitionView> {
     let mut pipe = redis::pipe();
     pipe.atomic();
     pipe.cmd("HMGET").arg(&keys.counters).arg(EVENTS_IN).arg(EVENTS_OUT).arg(FRAMES_IN);
     pipe.cmd("XINFO").arg("STREAM").arg(&keys.frames).arg("FULL").arg("COUNT").arg(1);
-    pipe.cmd("ZRANGE").arg(keys.workers()).arg(now_seconds.saturating_sub(WORKER_ALIVE_SECONDS)).arg("+inf").arg("BYSCORE");
-    type Read = ((Option<u64>, Option<u64>, Option<u64>), Value, Vec<String>);
+    pipe.cmd("ZRANGE")
+        .arg(keys.workers())
+        .arg(now_seconds.saturating_sub(WORKER_ALIVE_SECONDS))
+        .arg("+inf")
+        .arg("BYSCORE");
     let exists: bool = redis::cmd("EXISTS").arg(&keys.frames).query_async(redis).await?;
     if !exists {
         return Ok(PartitionView::default());
@@ -63,13 +73,22 @@ pub async fn observe(redis: &mut ConnectionManager, keys: &Keys, now_seconds: u6
     Ok(PartitionView { facts, workers: workers(redis, keys, names).await? })
 }
 
-async fn workers(redis: &mut ConnectionManager, keys: &Keys, names: Vec<String>) -> redis::RedisResult<Vec<WorkerView>> {
+async fn workers(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    names: Vec<String>,
+) -> redis::RedisResult<Vec<WorkerView>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let mut pipe = redis::pipe();
     for name in &names {
-        pipe.cmd("HMGET").arg(keys.worker(name)).arg("processed").arg("pendingEvents").arg("busyMillis").arg("sinkErrors");
+        pipe.cmd("HMGET")
+            .arg(keys.worker(name))
+            .arg("processed")
+            .arg("pendingEvents")
+            .arg("busyMillis")
+            .arg("sinkErrors");
     }
     let read: Vec<[Option<u64>; 4]> = pipe.query_async(redis).await?;
     let view = |(name, [processed, pending, busy, errors]): (String, [Option<u64>; 4])| {
@@ -92,7 +111,9 @@ fn group(stream: &Value) -> Option<&Value> {
 
 fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
     match map {
-        Value::Array(items) => items.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).map(|pair| &pair[1]),
+        Value::Array(items) => {
+            items.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).map(|pair| &pair[1])
+        }
         Value::Map(items) => items.iter().find(|(key, _)| text(key) == Some(name)).map(|(_, value)| value),
         _ => None,
     }

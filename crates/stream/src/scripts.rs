@@ -36,7 +36,11 @@ pub struct Swept {
 }
 
 /// Acknowledges frames whose events are all stored or in the dead letters.
-pub async fn acknowledge(redis: &mut ConnectionManager, keys: &Keys, frames: &[InHand]) -> redis::RedisResult<Acknowledged> {
+pub async fn acknowledge(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    frames: &[InHand],
+) -> redis::RedisResult<Acknowledged> {
     let mut call = ACK.key(&keys.frames);
     call.key(&keys.counters).arg(GROUP);
     for frame in frames {
@@ -46,7 +50,12 @@ pub async fn acknowledge(redis: &mut ConnectionManager, keys: &Keys, frames: &[I
 }
 
 /// Keeps the given entries from being claimed; answers those that are still this consumer's.
-pub async fn heartbeat(redis: &mut ConnectionManager, keys: &Keys, consumer: &str, entries: &[String]) -> redis::RedisResult<Vec<String>> {
+pub async fn heartbeat(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    consumer: &str,
+    entries: &[String],
+) -> redis::RedisResult<Vec<String>> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
@@ -57,12 +66,18 @@ pub async fn heartbeat(redis: &mut ConnectionManager, keys: &Keys, consumer: &st
 
 /// Trims below everything pending or undelivered.
 pub async fn sweep(redis: &mut ConnectionManager, keys: &Keys) -> redis::RedisResult<Swept> {
-    let (trimmed, set): (u64, u64) = SWEEP.key(&keys.frames).key(&keys.counters).arg(GROUP).invoke_async(redis).await?;
+    let (trimmed, set): (u64, u64) =
+        SWEEP.key(&keys.frames).key(&keys.counters).arg(GROUP).invoke_async(redis).await?;
     Ok(Swept { trimmed, counters_set: set == 1 })
 }
 
 /// Deletes a consumer when it owns nothing; with `None`, all consumers that own nothing and are idle that long.
-pub async fn release(redis: &mut ConnectionManager, keys: &Keys, consumer: Option<&str>, idle: Duration) -> redis::RedisResult<u64> {
+pub async fn release(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    consumer: Option<&str>,
+    idle: Duration,
+) -> redis::RedisResult<u64> {
     let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     RELEASE.key(&keys.frames).arg(GROUP).arg(consumer.unwrap_or("")).arg(idle).invoke_async(redis).await
 }

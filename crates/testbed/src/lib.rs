@@ -32,7 +32,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { spec: "{workers: {claimIdleSeconds: 2}}", apis: 1, workers: 1, api_env: Vec::new(), worker_env: Vec::new() }
+        Self {
+            spec: "{workers: {claimIdleSeconds: 2}}",
+            apis: 1,
+            workers: 1,
+            api_env: Vec::new(),
+            worker_env: Vec::new(),
+        }
     }
 }
 
@@ -52,11 +58,15 @@ impl Pipeline {
     #[allow(clippy::missing_panics_doc, reason = "a test ends this way")]
     pub async fn start(options: Options) -> Self {
         service::lifecycle::install_tls_provider();
-        let folder = tempfile::Builder::new().prefix("eventpipeline-test-").tempdir().expect("a temporary folder");
+        let folder =
+            tempfile::Builder::new().prefix("eventpipeline-test-").tempdir().expect("a temporary folder");
         let spec = options.spec;
-        let text = format!("apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: test\nspec: {spec}\n");
+        let text = format!(
+            "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: test\nspec: {spec}\n"
+        );
         let manifest: Manifest = serde_yaml::from_str(&text).expect("a good manifest");
-        let owned = |pairs: Vec<(&str, &str)>| pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let owned =
+            |pairs: Vec<(&str, &str)>| pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         let setup = Setup {
             folder: folder.path().into(),
             manifest,
@@ -96,7 +106,8 @@ impl Pipeline {
     /// MongoDB, read past the API.
     #[allow(clippy::missing_panics_doc, reason = "a test ends this way")]
     pub async fn database(&self) -> mongodb::Database {
-        let client = mongodb::Client::with_uri_str(self.processes.stores.mongodb_uri()).await.expect("a good URI");
+        let client =
+            mongodb::Client::with_uri_str(self.processes.stores.mongodb_uri()).await.expect("a good URI");
         client.database("eventpipeline")
     }
 
@@ -115,7 +126,11 @@ impl Pipeline {
     #[allow(clippy::missing_panics_doc, reason = "a test ends this way")]
     pub async fn queued_events(&self) -> u64 {
         let mut redis = self.redis().await;
-        let counter = redis::cmd("HGET").arg(self.keys().counters).arg(event::keys::EVENTS_IN).query_async(&mut redis).await;
+        let counter = redis::cmd("HGET")
+            .arg(self.keys().counters)
+            .arg(event::keys::EVENTS_IN)
+            .query_async(&mut redis)
+            .await;
         counter.map(|count: Option<u64>| count.unwrap_or(0)).expect("a counter")
     }
 
@@ -130,13 +145,25 @@ impl Pipeline {
     #[allow(clippy::missing_panics_doc, reason = "a test ends this way")]
     pub async fn prove(&self, ledger: &Ledger) -> Verdict {
         let verdict = settled(ledger, &self.database().await).await.unwrap_or_else(|error| fail(&error));
-        assert!(verdict.holds(), "the guarantee did not hold:\n{verdict}{:?}\n{}", verdict.missing, self.logs());
+        assert!(
+            verdict.holds(),
+            "the guarantee did not hold:\n{verdict}{:?}\n{}",
+            verdict.missing,
+            self.logs()
+        );
         let empty = eventually(Duration::from_secs(30), async || {
             let view = self.observe().await;
             let facts = view.facts;
-            facts.pending_frames == Some(0) && facts.group_lag_frames == Some(0) && facts.events_in == facts.events_out
+            facts.pending_frames == Some(0)
+                && facts.group_lag_frames == Some(0)
+                && facts.events_in == facts.events_out
         });
-        assert!(empty.await, "the stream is not empty, or the counters differ: {:?}\n{}", self.observe().await.facts, self.logs());
+        assert!(
+            empty.await,
+            "the stream is not empty, or the counters differ: {:?}\n{}",
+            self.observe().await.facts,
+            self.logs()
+        );
         verdict
     }
 
@@ -147,7 +174,11 @@ impl Pipeline {
             .map(|file| {
                 let text = std::fs::read_to_string(file.path()).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();
-                format!("--- {}\n{}\n", file.file_name().to_string_lossy(), lines[lines.len().saturating_sub(15)..].join("\n"))
+                format!(
+                    "--- {}\n{}\n",
+                    file.file_name().to_string_lossy(),
+                    lines[lines.len().saturating_sub(15)..].join("\n")
+                )
             })
             .collect()
     }

@@ -33,7 +33,7 @@ impl Traffic {
                 let (mut ledger, mut from) = (Ledger::default(), 0);
                 while !end.load(Ordering::Relaxed) {
                     let again = from % 10;
-                    let numbers = (from..from + batch).chain((from >= 10).then_some(from - 10 + again));
+                    let numbers = (from..from + batch).chain((from >= 10).then(|| from - 10 + again));
                     let events: Vec<Event> = numbers.map(|n| Event::numbered(&run, n)).collect();
                     let (told, _) = sender.send(&events).await;
                     events.iter().zip(told).for_each(|(event, told)| ledger.note(event.event_id(), told));

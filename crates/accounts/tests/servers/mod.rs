@@ -1,13 +1,11 @@
 //! A redis-server and a PostgreSQL of a test's own, on free ports, stopped and removed with it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use accounts::{Accounts, Actor, AuthError, Origin, Settings};
+use local::Process;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -16,164 +14,115 @@ pub const FIRST_KEY: &str = "epk_000000000001_0123456789012345678901234567890123
 pub const ADMIN_EMAIL: &str = "admin@example.com";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
 
+/// A server that a test starts, stops and hurts.
 pub struct Server {
-    program: PathBuf,
-    arguments: Vec<String>,
-    as_postgres: bool,
-    child: Option<Child>,
-    pub port: u16,
+    process: Option<Process>,
+    port: u16,
+    folder: PathBuf,
+    is_redis: bool,
 }
 
 impl Server {
-    pub fn start(&mut self) {
-        assert!(self.child.is_none());
-        let mut command = if self.as_postgres && nix::unistd::geteuid().is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]).arg(&self.program);
-            command
-        } else {
-            Command::new(&self.program)
+    fn new(folder: &Path, is_redis: bool) -> Self {
+        Self { process: None, port: local::ports::free().unwrap(), folder: folder.to_owned(), is_redis }
+    }
+
+    pub async fn start(&mut self) {
+        let started = match &mut self.process {
+            Some(process) => {
+                process.start_again().unwrap();
+                let (port, is_redis) = (self.port, self.is_redis);
+                let answers = || async move {
+                    if is_redis {
+                        local::redis::answers(port).await
+                    } else {
+                        local::postgres::answers(port).await
+                    }
+                };
+                process.ready(answers).await.unwrap();
+                return;
+            }
+            None if self.is_redis => {
+                let folder = self.folder.join("redis");
+                local::redis::start(&folder, self.port, local::redis::Options::default()).await
+            }
+            None => local::postgres::start(&self.folder, self.port, "test", false).await,
         };
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.child = Some(command.spawn().expect("the server starts"));
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "{} does not listen", self.program.display());
-            std::thread::sleep(Duration::from_millis(20));
+        self.process = Some(started.unwrap());
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("it was started")
+    }
+
+    /// PostgreSQL's fast shutdown: connections are cut, and what was committed is kept even without fsync.
+    pub async fn stop(&mut self) {
+        self.process().signal(Signal::SIGINT);
+        self.process().stop().await;
+    }
+
+    /// At once, with all connections cut.
+    pub fn kill(&mut self) {
+        self.process().kill9();
+    }
+
+    /// Lets it hang, or go on: PostgreSQL with all of its processes.
+    pub fn signal(&mut self, signal: Signal) {
+        let parent = i32::try_from(self.process().pid().expect("it runs")).unwrap();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let its = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse::<i32>().ok());
+            if its == Some(parent) {
+                let _ = kill(Pid::from_raw(pid), signal);
+            }
         }
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("it runs");
-        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-    }
-
-    pub fn pid(&self) -> i32 {
-        i32::try_from(self.child.as_ref().expect("it runs").id()).unwrap()
-    }
-
-    /// SIGINT is PostgreSQL's fast shutdown and redis-server's too.
-    pub fn stop(&mut self, signal: Signal) {
-        self.signal(signal);
-        self.child.take().expect("it runs").wait().unwrap();
+        self.process().signal(signal);
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
-            let _ = kill(pid, Signal::SIGCONT);
-            // SIGQUIT: at once, and PostgreSQL takes its children with it
-            let _ = kill(pid, if self.as_postgres { Signal::SIGQUIT } else { Signal::SIGKILL });
-            let _ = child.wait();
-        }
-    }
-}
-
+/// A redis-server and a PostgreSQL.
 pub struct Servers {
     pub redis: Server,
     pub postgres: Server,
-    _directory: TempDir,
+    folder: TempDir,
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn postgres_program(name: &str) -> PathBuf {
-    let mut found: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin").join(name)).collect())
-        .unwrap_or_default();
-    found.sort();
-    found.pop().unwrap_or_else(|| PathBuf::from(name))
-}
-
-fn init_postgres(data: &Path) {
-    let arguments = ["-U", "ep", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D"];
-    let mut command = if nix::unistd::geteuid().is_root() {
-        std::fs::create_dir(data).unwrap();
-        let user = nix::unistd::User::from_name("postgres")
-            .unwrap()
-            .expect("PostgreSQL refuses root: it needs its user");
-        nix::unistd::chown(data, Some(user.uid), Some(user.gid)).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
-        command.arg(postgres_program("initdb"));
-        command
-    } else {
-        Command::new(postgres_program("initdb"))
-    };
-    let output = command.args(arguments).arg(data).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+impl Drop for Servers {
+    fn drop(&mut self) {
+        drop((self.redis.process.take(), self.postgres.process.take()));
+        local::stores::forget(self.folder.path());
+    }
 }
 
 impl Servers {
-    /// Both are there, not yet started.
+    /// Not yet started.
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
-        let data = directory.path().join("postgres");
-        init_postgres(&data);
-        let (redis_port, postgres_port) = (free_port(), free_port());
-        let redis_directory = directory.path().display().to_string();
-        let redis = [
-            "--port",
-            &redis_port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--maxmemory-policy",
-            "volatile-lru",
-            "--dir",
-            &redis_directory,
-        ];
-        let postgres = [
-            "-D",
-            &data.display().to_string(),
-            "-p",
-            &postgres_port.to_string(),
-            "-h",
-            "127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-            "-c",
-            "fsync=off",
-        ];
-        let owned = |arguments: &[&str]| arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self {
-            redis: Server {
-                program: "redis-server".into(),
-                arguments: owned(&redis),
-                as_postgres: false,
-                child: None,
-                port: redis_port,
-            },
-            postgres: Server {
-                program: postgres_program("postgres"),
-                arguments: owned(&postgres),
-                as_postgres: true,
-                child: None,
-                port: postgres_port,
-            },
-            _directory: directory,
-        }
+        let folder = tempfile::tempdir().unwrap();
+        Self { redis: Server::new(folder.path(), true), postgres: Server::new(folder.path(), false), folder }
     }
 
-    pub fn started() -> Self {
+    pub async fn started() -> Self {
         let mut servers = Self::new();
-        servers.redis.start();
-        servers.postgres.start();
+        servers.redis.start().await;
+        servers.postgres.start().await;
         servers
+    }
+
+    /// PostgreSQL by way of `port`.
+    pub fn postgres_url(port: u16) -> String {
+        let name = local::postgres::NAME;
+        format!("postgres://{name}:test@127.0.0.1:{port}/{name}")
+    }
+
+    pub fn postgres_port(&self) -> u16 {
+        self.postgres.port
     }
 
     pub fn settings(&self) -> Settings {
         Settings {
             pipeline: "default/test".into(),
-            postgres_url: format!("postgres://ep@127.0.0.1:{}/postgres", self.postgres.port),
+            postgres_url: Self::postgres_url(self.postgres.port),
             jwt_secret: "0123456789abcdef0123456789abcdef".into(),
             token_minutes: 15,
             first_api_key: Some(FIRST_KEY.into()),
@@ -192,7 +141,7 @@ impl Servers {
     }
 
     pub async fn process_with(&self, settings: &Settings) -> Accounts {
-        Accounts::connect(settings, self.redis().await).await.unwrap()
+        Accounts::connect(settings, self.redis()).await.unwrap()
     }
 
     pub async fn ready_process(&self) -> Accounts {
@@ -201,7 +150,7 @@ impl Servers {
         accounts
     }
 
-    pub async fn redis(&self) -> redis::aio::ConnectionManager {
+    pub fn redis(&self) -> redis::aio::ConnectionManager {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.redis.port)).unwrap();
         let config = redis::aio::ConnectionManagerConfig::new()
             .set_max_delay(Duration::from_millis(200))

@@ -38,16 +38,37 @@ impl Table {
         self.with_key(Method::POST, path).header("content-type", "application/json").body(body)
     }
 
-    fn row(&mut self, name: &'static str, request: RequestBuilder, status: u16, code: &'static str, pointer: impl Into<Option<&'static str>>) {
+    fn row(
+        &mut self,
+        name: &'static str,
+        request: RequestBuilder,
+        status: u16,
+        code: &'static str,
+        pointer: impl Into<Option<&'static str>>,
+    ) {
         self.rows.push(Row { name, request, status, code, pointer: pointer.into() });
     }
 
-    fn one(&mut self, name: &'static str, body: impl Into<reqwest::Body>, status: u16, code: &'static str, pointer: impl Into<Option<&'static str>>) {
+    fn one(
+        &mut self,
+        name: &'static str,
+        body: impl Into<reqwest::Body>,
+        status: u16,
+        code: &'static str,
+        pointer: impl Into<Option<&'static str>>,
+    ) {
         let request = self.json(ONE, body);
         self.row(name, request, status, code, pointer);
     }
 
-    fn batch(&mut self, name: &'static str, body: impl Into<reqwest::Body>, status: u16, code: &'static str, pointer: impl Into<Option<&'static str>>) {
+    fn batch(
+        &mut self,
+        name: &'static str,
+        body: impl Into<reqwest::Body>,
+        status: u16,
+        code: &'static str,
+        pointer: impl Into<Option<&'static str>>,
+    ) {
         let request = self.json(BATCH, body);
         self.row(name, request, status, code, pointer);
     }
@@ -73,7 +94,8 @@ fn credentials(table: &mut Table) {
     table.row("key of another form", request, 401, "credential_malformed", None);
     let request = post(table).header("x-api-key", format!("epk_{}_{}", "a".repeat(12), "b".repeat(40)));
     table.row("key that nobody has", request, 401, "credential_unknown", None);
-    let wrong = format!("{}{}", &table.key[..table.key.len() - 1], if table.key.ends_with('A') { 'B' } else { 'A' });
+    let wrong =
+        format!("{}{}", &table.key[..table.key.len() - 1], if table.key.ends_with('A') { 'B' } else { 'A' });
     let request = post(table).header("x-api-key", wrong);
     table.row("right id, wrong secret", request, 401, "credential_unknown", None);
     let request = post(table).header("authorization", "Basic dTpw");
@@ -95,7 +117,10 @@ fn credentials(table: &mut Table) {
 fn http(table: &mut Table) {
     let request = table.with_key(Method::POST, ONE).body(event(""));
     table.row("no content type", request, 415, "unsupported_media_type", None);
-    let request = table.with_key(Method::POST, ONE).header("content-type", "application/x-www-form-urlencoded").body(event(""));
+    let request = table
+        .with_key(Method::POST, ONE)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(event(""));
     table.row("form", request, 415, "unsupported_media_type", None);
     let request = table.with_key(Method::POST, BATCH).header("content-type", "text/plain").body("[]");
     table.row("text", request, 415, "unsupported_media_type", None);
@@ -112,7 +137,7 @@ fn http(table: &mut Table) {
     let request = table.json(ONE, event("")).header("prefer", "ack=fast");
     table.row("an ack that is none", request, 400, "ack_unavailable", None);
     let request = table.with_key(Method::GET, BATCH);
-    table.row("reading a batch", request, 400, "bad_parameter", None);
+    table.row("reading a batch", request, 405, "method_not_allowed", None);
     let request = table.with_key(Method::DELETE, ONE);
     table.row("deleting events", request, 405, "method_not_allowed", None);
     let request = table.with_key(Method::PUT, BATCH);
@@ -158,28 +183,94 @@ fn single(table: &mut Table) {
     table.one("timestamp a number", event(r#","timestamp":1700000000"#), 422, "wrong_type", "/timestamp");
     table.one("properties an array", event(r#","properties":[]"#), 422, "wrong_type", "/properties");
     table.one("properties null", event(r#","properties":null"#), 422, "wrong_type", "/properties");
-    table.one("type too long", format!(r#"{{"type":"{}","userId":"u"}}"#, "t".repeat(201)), 422, "too_long", "/type");
-    table.one("userId too long", format!(r#"{{"type":"t","userId":"{}"}}"#, "é".repeat(101)), 422, "too_long", "/userId");
+    table.one(
+        "type too long",
+        format!(r#"{{"type":"{}","userId":"u"}}"#, "t".repeat(201)),
+        422,
+        "too_long",
+        "/type",
+    );
+    table.one(
+        "userId too long",
+        format!(r#"{{"type":"t","userId":"{}"}}"#, "é".repeat(101)),
+        422,
+        "too_long",
+        "/userId",
+    );
     table.one("id too long", event(&format!(r#","id":"{}""#, "i".repeat(129))), 422, "too_long", "/id");
     table.one("a field of no event", event(r#","user_id":"u""#), 422, "unknown_field", "/user_id");
     table.one("_id of one's own", event(r#","_id":"x""#), 422, "unknown_field", "/_id");
     table.one("a name to escape", event(r#","a/b~c":1"#), 422, "unknown_field", "/a~1b~0c");
     table.one("type twice", event(r#","type":"t""#), 422, "duplicate_key", "/type");
-    table.one("properties twice", event(r#","properties":{},"properties":{}"#), 422, "duplicate_key", "/properties");
+    table.one(
+        "properties twice",
+        event(r#","properties":{},"properties":{}"#),
+        422,
+        "duplicate_key",
+        "/properties",
+    );
     table.one("a date alone", event(r#","timestamp":"2026-01-31""#), 422, "bad_timestamp", "/timestamp");
     table.one("no zone", event(r#","timestamp":"2026-01-31T12:00:00""#), 422, "bad_timestamp", "/timestamp");
     table.one("31 June", event(r#","timestamp":"2026-06-31T12:00:00Z""#), 422, "bad_timestamp", "/timestamp");
     table.one("words for a time", event(r#","timestamp":"now""#), 422, "bad_timestamp", "/timestamp");
-    table.one("2^63", event(r#","properties":{"n":9223372036854775808}"#), 422, "number_out_of_range", "/properties/n");
-    table.one("below −2^63", event(r#","properties":{"a":[1,-9223372036854775809]}"#), 422, "number_out_of_range", "/properties/a/1");
+    table.one(
+        "2^63",
+        event(r#","properties":{"n":9223372036854775808}"#),
+        422,
+        "number_out_of_range",
+        "/properties/n",
+    );
+    table.one(
+        "below −2^63",
+        event(r#","properties":{"a":[1,-9223372036854775809]}"#),
+        422,
+        "number_out_of_range",
+        "/properties/a/1",
+    );
     table.one("1e309", event(r#","properties":{"n":1e309}"#), 422, "number_out_of_range", "/properties/n");
-    table.one("a key twice", event(r#","properties":{"o":{"k":1,"k":2}}"#), 422, "duplicate_key", "/properties/o/k");
+    table.one(
+        "a key twice",
+        event(r#","properties":{"o":{"k":1,"k":2}}"#),
+        422,
+        "duplicate_key",
+        "/properties/o/k",
+    );
     table.one("NUL in a key", event(r#","properties":{"a\u0000b":1}"#), 422, "bad_key", "/properties");
     let deep = format!("{}{}", r#"{"a":"#.repeat(32), "{}");
-    table.one("33 levels", event(&format!(r#","properties":{deep}{}"#, "}".repeat(32))), 422, "too_deep", concat!("/properties", "/a/a/a/a/a/a/a/a", "/a/a/a/a/a/a/a/a", "/a/a/a/a/a/a/a/a", "/a/a/a/a/a/a/a/a"));
-    table.one("300 levels", event(&format!(r#","properties":{{"a":{}"#, "[".repeat(300))), 400, "too_deep", "");
-    table.one("257 KiB", event(&format!(r#","properties":{{"a":"{}"}}"#, "x".repeat(257 * 1024))), 413, "event_too_large", "");
-    table.one("grows beyond 256 KiB", event(&format!(r#","properties":{{"a":[{}0]}}"#, "0,".repeat(40_000))), 413, "event_too_large", "");
+    table.one(
+        "33 levels",
+        event(&format!(r#","properties":{deep}{}"#, "}".repeat(32))),
+        422,
+        "too_deep",
+        concat!(
+            "/properties",
+            "/a/a/a/a/a/a/a/a",
+            "/a/a/a/a/a/a/a/a",
+            "/a/a/a/a/a/a/a/a",
+            "/a/a/a/a/a/a/a/a"
+        ),
+    );
+    table.one(
+        "300 levels",
+        event(&format!(r#","properties":{{"a":{}"#, "[".repeat(300))),
+        400,
+        "too_deep",
+        "",
+    );
+    table.one(
+        "257 KiB",
+        event(&format!(r#","properties":{{"a":"{}"}}"#, "x".repeat(257 * 1024))),
+        413,
+        "event_too_large",
+        "",
+    );
+    table.one(
+        "grows beyond 256 KiB",
+        event(&format!(r#","properties":{{"a":[{}0]}}"#, "0,".repeat(40_000))),
+        413,
+        "event_too_large",
+        "",
+    );
 }
 
 fn batches(table: &mut Table) {
@@ -191,7 +282,13 @@ fn batches(table: &mut Table) {
     table.batch("no events field", "{}", 400, "missing_field", "/events");
     table.batch("a single event", event(""), 400, "unknown_field", "/type");
     table.batch("events an object", r#"{"events":{}}"#, 400, "wrong_type", "/events");
-    table.batch("events twice", format!(r#"{{"events":[{0}],"events":[{0}]}}"#, event("")), 400, "duplicate_key", "/events");
+    table.batch(
+        "events twice",
+        format!(r#"{{"events":[{0}],"events":[{0}]}}"#, event("")),
+        400,
+        "duplicate_key",
+        "/events",
+    );
     table.batch("cut within", format!("[{},{{\"type\"", event("")), 400, "invalid_json", "");
     table.batch("cut at the end", format!("[{}", event("")), 400, "invalid_json", "");
     table.batch("lines", format!("{}\n{}", event(""), event("")), 400, "unknown_field", "/type");
@@ -210,15 +307,25 @@ fn queries(table: &mut Table) {
     table.get("a cursor of one's own", "/api/v1/events?userId=u&cursor=abc", 400, "bad_parameter");
     table.get("one event of nobody", "/api/v1/events/e1", 400, "bad_parameter");
     table.get("an event that is not there", "/api/v1/events/none?userId=u", 404, "not_found");
-    table.get("a dead letter that is not there", "/api/v1/dlq/00000000000000000000000000000000", 404, "not_found");
-    table.get("a dead letter by another name", "/api/v1/dlq/xyz", 400, "bad_parameter");
+    table.get(
+        "a dead letter that is not there",
+        "/api/v1/dlq/00000000000000000000000000000000",
+        404,
+        "not_found",
+    );
+    table.get("a dead letter by another name", "/api/v1/dlq/xyz", 404, "not_found");
     table.get("a status of no dead letter", "/api/v1/dlq?status=lost", 400, "bad_parameter");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_bad_request_has_its_exact_status_code_and_pointer() {
     let pipeline = Pipeline::start(Options::default()).await;
-    let mut table = Table { http: pipeline.http.clone(), base: pipeline.api(), key: pipeline.key.clone(), rows: Vec::new() };
+    let mut table = Table {
+        http: pipeline.http.clone(),
+        base: pipeline.api(),
+        key: pipeline.key.clone(),
+        rows: Vec::new(),
+    };
     credentials(&mut table);
     http(&mut table);
     single(&mut table);
@@ -237,10 +344,14 @@ async fn each_bad_request_has_its_exact_status_code_and_pointer() {
         let expected = json!([row.status, row.code, pointer, row.status]);
         let got = json!([status, body["code"], body["pointer"], body["status"]]);
         let kind = headers.get("content-type").map_or("", |v| v.to_str().unwrap_or_default());
-        if got != expected || kind != "application/problem+json" || body["detail"].as_str().unwrap_or_default().is_empty() {
+        if got != expected
+            || kind != "application/problem+json"
+            || body["detail"].as_str().unwrap_or_default().is_empty()
+        {
             let _ = writeln!(wrong, "{}: expected {expected}, got {got} as {kind}: {body}", row.name);
         }
-        for header in ["x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy"] {
+        for header in ["x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy"]
+        {
             if !headers.contains_key(header) {
                 let _ = writeln!(wrong, "{}: no {header}", row.name);
             }

@@ -6,7 +6,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testbed::{Options, Pipeline};
 
-async fn call(pipeline: &Pipeline, method: Method, url: String, credential: &str, body: Option<Value>) -> (StatusCode, Value) {
+async fn call(
+    pipeline: &Pipeline,
+    method: Method,
+    url: String,
+    credential: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let mut request = pipeline.http.request(method, url).bearer_auth(credential);
     if let Some(body) = body {
         request = request.json(&body);
@@ -16,7 +22,14 @@ async fn call(pipeline: &Pipeline, method: Method, url: String, credential: &str
 }
 
 async fn new_key(pipeline: &Pipeline, body: Value) -> (String, String) {
-    let (status, key) = call(pipeline, Method::POST, format!("{}/api/v1/keys", pipeline.console()), &pipeline.key, Some(body)).await;
+    let (status, key) = call(
+        pipeline,
+        Method::POST,
+        format!("{}/api/v1/keys", pipeline.console()),
+        &pipeline.key,
+        Some(body),
+    )
+    .await;
     assert_eq!(status, 201, "{key}");
     let text = key["key"].as_str().unwrap_or_else(|| panic!("the key's text in {key}")).to_owned();
     let id = text.split('_').nth(1).unwrap().to_owned();
@@ -25,7 +38,8 @@ async fn new_key(pipeline: &Pipeline, body: Value) -> (String, String) {
 
 async fn ingest(pipeline: &Pipeline, n: usize, key: &str) -> (StatusCode, Value) {
     let event = json!({"type": "t", "userId": "u"});
-    call(pipeline, Method::POST, format!("{}/api/v1/events", pipeline.processes.api(n)), key, Some(event)).await
+    call(pipeline, Method::POST, format!("{}/api/v1/events", pipeline.processes.api(n)), key, Some(event))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +49,14 @@ async fn a_revoked_key_stops_working_within_a_second_on_two_api_processes() {
     for n in [0, 1] {
         assert_eq!(ingest(&pipeline, n, &key).await.0, 202);
     }
-    let (status, _) = call(&pipeline, Method::DELETE, format!("{}/api/v1/keys/{id}", pipeline.console()), &pipeline.key, None).await;
+    let (status, _) = call(
+        &pipeline,
+        Method::DELETE,
+        format!("{}/api/v1/keys/{id}", pipeline.console()),
+        &pipeline.key,
+        None,
+    )
+    .await;
     assert!(status.is_success(), "{status}");
     let revoked = Instant::now();
     for n in [0, 1] {
@@ -61,11 +82,23 @@ async fn with_postgres_down_known_keys_work_and_unknown_ones_get_503() {
     }
     let stranger = format!("epk_{}_{}", "z".repeat(12), "y".repeat(40));
     let (status, body) = ingest(&pipeline, 0, &stranger).await;
-    assert_eq!((status.as_u16(), &body["code"], &body["retryable"]), (503, &json!("accounts_unavailable"), &json!(true)));
-    let (status, body) = call(&pipeline, Method::POST, format!("{}/api/v1/keys", pipeline.console()), &pipeline.key, Some(json!({"scopes": ["read"]}))).await;
+    assert_eq!(
+        (status.as_u16(), &body["code"], &body["retryable"]),
+        (503, &json!("accounts_unavailable"), &json!(true))
+    );
+    let (status, body) = call(
+        &pipeline,
+        Method::POST,
+        format!("{}/api/v1/keys", pipeline.console()),
+        &pipeline.key,
+        Some(json!({"scopes": ["read"]})),
+    )
+    .await;
     assert_eq!(status, 503, "{body}");
     pipeline.processes.stores.postgres.start_again().unwrap();
-    let back = testbed::eventually(Duration::from_secs(15), async || ingest(&pipeline, 0, &stranger).await.0 == 401).await;
+    let back =
+        testbed::eventually(Duration::from_secs(15), async || ingest(&pipeline, 0, &stranger).await.0 == 401)
+            .await;
     assert!(back, "unknown keys are not refused again");
     pipeline.stop().await;
 }
@@ -79,8 +112,14 @@ async fn scopes_and_roles_open_what_they_name_and_nothing_else() {
     let events = || format!("{api}/api/v1/events");
     let event = || Some(json!({"type": "t", "userId": "u"}));
     assert_eq!(call(&pipeline, Method::POST, events(), &read_key, event()).await.0, 403);
-    assert_eq!(call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &ingest_key, None).await.0, 403);
-    assert_eq!(call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &read_key, None).await.0, 200);
+    assert_eq!(
+        call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &ingest_key, None).await.0,
+        403
+    );
+    assert_eq!(
+        call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &read_key, None).await.0,
+        200
+    );
     assert_eq!(call(&pipeline, Method::GET, format!("{console}/api/v1/keys"), &read_key, None).await.0, 403);
 
     let login = |email: &str, password: &str| {
@@ -95,28 +134,74 @@ async fn scopes_and_roles_open_what_they_name_and_nothing_else() {
     assert_eq!(status, 200, "{token}");
     let admin = token["accessToken"].as_str().unwrap().to_owned();
     let viewer = json!({"email": "viewer@example.com", "password": "a-good-long-password", "role": "viewer"});
-    let (status, user) = call(&pipeline, Method::POST, format!("{console}/api/v1/users"), &admin, Some(viewer)).await;
+    let (status, user) =
+        call(&pipeline, Method::POST, format!("{console}/api/v1/users"), &admin, Some(viewer)).await;
     assert_eq!(status, 201, "{user}");
     let (_, token) = login("viewer@example.com", "a-good-long-password").await;
     let viewer = token["accessToken"].as_str().unwrap().to_owned();
-    assert_eq!(call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &viewer, None).await.0, 200);
+    assert_eq!(
+        call(&pipeline, Method::GET, format!("{api}/api/v1/events?userId=u"), &viewer, None).await.0,
+        200
+    );
     assert_eq!(call(&pipeline, Method::POST, events(), &viewer, event()).await.0, 403);
-    assert_eq!(call(&pipeline, Method::POST, format!("{console}/api/v1/keys"), &viewer, Some(json!({"scopes": ["read"]}))).await.0, 403);
-    assert_eq!(call(&pipeline, Method::POST, format!("{api}/api/v1/dlq/replay"), &viewer, Some(json!({"dryRun": true}))).await.0, 403);
-    assert_eq!(call(&pipeline, Method::POST, format!("{api}/api/v1/keys"), &admin, Some(json!({"scopes": ["read"]}))).await.0, 404, "keys are not on the public listener");
+    assert_eq!(
+        call(
+            &pipeline,
+            Method::POST,
+            format!("{console}/api/v1/keys"),
+            &viewer,
+            Some(json!({"scopes": ["read"]}))
+        )
+        .await
+        .0,
+        403
+    );
+    assert_eq!(
+        call(
+            &pipeline,
+            Method::POST,
+            format!("{api}/api/v1/dlq/replay"),
+            &viewer,
+            Some(json!({"dryRun": true}))
+        )
+        .await
+        .0,
+        403
+    );
+    assert_eq!(
+        call(
+            &pipeline,
+            Method::POST,
+            format!("{api}/api/v1/keys"),
+            &admin,
+            Some(json!({"scopes": ["read"]}))
+        )
+        .await
+        .0,
+        404,
+        "keys are not on the public listener"
+    );
     pipeline.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_above_its_rate_gets_429_and_nothing_of_that_request_is_queued() {
     let pipeline = Pipeline::start(Options { workers: 0, ..Options::default() }).await;
-    let (_, key) = new_key(&pipeline, json!({"scopes": ["ingest"], "rate": 100})).await;
+    let (_, key) = new_key(&pipeline, json!({"scopes": ["ingest"], "rateEventsPerSecond": 100})).await;
     let url = format!("{}/api/v1/events/batch", pipeline.api());
-    let batch: Vec<Value> = (0..1000).map(|n| json!({"type": "t", "userId": "u", "id": n.to_string()})).collect();
+    let batch: Vec<Value> =
+        (0..1000).map(|n| json!({"type": "t", "userId": "u", "id": n.to_string()})).collect();
     let first = call(&pipeline, Method::POST, url.clone(), &key, Some(json!(batch))).await;
     assert_eq!(first.0, 202, "a whole batch fits into the burst: {}", first.1);
     let queued = pipeline.queued_events().await;
-    let (status, body) = call(&pipeline, Method::POST, url, &key, Some(json!([{"type": "t", "userId": "u", "id": "one more"}]))).await;
+    let (status, body) = call(
+        &pipeline,
+        Method::POST,
+        url,
+        &key,
+        Some(json!([{"type": "t", "userId": "u", "id": "one more"}])),
+    )
+    .await;
     assert_eq!((status.as_u16(), &body["code"]), (429, &json!("rate_limited")));
     assert!(body["retryAfterSeconds"].as_u64().unwrap() >= 1);
     assert_eq!(pipeline.queued_events().await, queued);

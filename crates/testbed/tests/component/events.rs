@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use testbed::{Options, Pipeline, eventually};
 
 async fn get(pipeline: &Pipeline, path: &str) -> (u16, Value) {
-    let response = pipeline.http.get(format!("{}{path}", pipeline.api())).header("x-api-key", &pipeline.key).send().await.unwrap();
+    let response = pipeline
+        .http
+        .get(format!("{}{path}", pipeline.api()))
+        .header("x-api-key", &pipeline.key)
+        .send()
+        .await
+        .unwrap();
     (response.status().as_u16(), response.json().await.unwrap_or(Value::Null))
 }
 
@@ -24,7 +30,10 @@ async fn an_event_is_queued_then_stored_and_reads_back_as_it_was_sent() {
     let event = json!({"id": "e1", "type": "order.paid", "userId": "u/1", "timestamp": "2026-01-31T12:00:00.123Z",
         "properties": {"i": 9_007_199_254_740_993_i64, "d": 2.5, "t": true, "n": null, "s": "ü\u{0000}", "o": {"a": [1, "x", {"b": []}]}}});
     let (status, reply) = post(&pipeline, "/api/v1/events", &event).await;
-    assert_eq!((status, reply), (202, json!({"id": "e1", "status": "accepted", "ack": "queued", "idempotent": true})));
+    assert_eq!(
+        (status, reply),
+        (202, json!({"id": "e1", "status": "accepted", "ack": "queued", "idempotent": true}))
+    );
     let (_, again) = post(&pipeline, "/api/v1/events", &event).await;
     assert_eq!(again["status"], "duplicate");
     let (status, made) = post(&pipeline, "/api/v1/events", &json!({"type": "t", "userId": "other"})).await;
@@ -33,7 +42,10 @@ async fn an_event_is_queued_then_stored_and_reads_back_as_it_was_sent() {
     assert_eq!((status, &found["state"]), (200, &json!("queued")), "{found}");
 
     pipeline.processes.start_worker().unwrap();
-    let stored = eventually(Duration::from_secs(15), async || get(&pipeline, "/api/v1/events/e1?userId=u/1").await.1["state"] == "stored").await;
+    let stored = eventually(Duration::from_secs(15), async || {
+        get(&pipeline, "/api/v1/events/e1?userId=u/1").await.1["state"] == "stored"
+    })
+    .await;
     assert!(stored, "{}", pipeline.logs());
     let (_, found) = get(&pipeline, "/api/v1/events/e1?userId=u/1").await;
     for field in ["id", "type", "userId", "timestamp", "properties"] {
@@ -50,11 +62,20 @@ async fn a_batch_says_index_by_index_what_became_of_it() {
     let events = json!([good("a"), good("b"), {"type": "t"}, good("a"), good("c")]);
     let (status, reply) = post(&pipeline, "/api/v1/events/batch", &json!({"events": events})).await;
     assert_eq!(status, 202);
-    assert_eq!((&reply["accepted"], &reply["duplicates"], &reply["rejected"], &reply["retry"]), (&json!(3), &json!(1), &json!(1), &json!(0)));
+    assert_eq!(
+        (&reply["accepted"], &reply["duplicates"], &reply["rejected"], &reply["retry"]),
+        (&json!(3), &json!(1), &json!(1), &json!(0))
+    );
     let results = reply["results"].as_array().unwrap();
     assert_eq!(results.len(), 2);
-    assert_eq!((&results[0]["index"], &results[0]["code"], &results[0]["pointer"]), (&json!(2), &json!("missing_field"), &json!("/events/2/userId")));
-    assert_eq!((&results[1]["index"], &results[1]["id"], &results[1]["status"]), (&json!(3), &json!("a"), &json!("duplicate")));
+    assert_eq!(
+        (&results[0]["index"], &results[0]["code"], &results[0]["pointer"]),
+        (&json!(2), &json!("missing_field"), &json!("/events/2/userId"))
+    );
+    assert_eq!(
+        (&results[1]["index"], &results[1]["id"], &results[1]["status"]),
+        (&json!(3), &json!("a"), &json!("duplicate"))
+    );
 
     // The same in other wrappings: nothing new is queued, and all are listed when asked for.
     let body = serde_json::to_vec(&events).unwrap();
@@ -62,12 +83,19 @@ async fn a_batch_says_index_by_index_what_became_of_it() {
     gzip.write_all(&body).unwrap();
     let zipped = [("gzip", gzip.finish().unwrap()), ("zstd", zstd::encode_all(&body[..], 1).unwrap())];
     for (encoding, bytes) in zipped {
-        let request = pipeline.http.post(format!("{}/api/v1/events/batch", pipeline.api())).bearer_auth(&pipeline.key);
-        let request = request.header("content-type", "application/json; charset=utf-8").header("content-encoding", encoding);
-        let response = request.header("prefer", "return=representation, ack=queued").body(bytes).send().await.unwrap();
+        let request =
+            pipeline.http.post(format!("{}/api/v1/events/batch", pipeline.api())).bearer_auth(&pipeline.key);
+        let request = request
+            .header("content-type", "application/json; charset=utf-8")
+            .header("content-encoding", encoding);
+        let response =
+            request.header("prefer", "return=representation, ack=queued").body(bytes).send().await.unwrap();
         assert_eq!(response.status(), 202, "{encoding}");
         let reply: Value = response.json().await.unwrap();
-        assert_eq!((&reply["accepted"], &reply["duplicates"], reply["results"].as_array().unwrap().len()), (&json!(0), &json!(4), 5));
+        assert_eq!(
+            (&reply["accepted"], &reply["duplicates"], reply["results"].as_array().unwrap().len()),
+            (&json!(0), &json!(4), 5)
+        );
         assert_eq!(reply["results"][2]["pointer"], "/2/userId");
     }
     assert_eq!(pipeline.queued_events().await, 3);
@@ -78,26 +106,36 @@ async fn a_batch_says_index_by_index_what_became_of_it() {
 async fn events_of_a_user_come_newest_first_page_by_page() {
     let pipeline = Pipeline::start(Options::default()).await;
     let events: Vec<Value> = (0..250)
-        .map(|n| json!({"id": format!("e{n}"), "type": if n % 2 == 0 { "even" } else { "odd" }, "userId": "u",
-            "timestamp": format!("2026-01-31T12:{:02}:{:02}Z", n / 60, n % 60), "properties": {"n": n}}))
+        .map(|n| {
+            json!({"id": format!("e{n}"), "type": if n % 2 == 0 { "even" } else { "odd" }, "userId": "u",
+            "timestamp": format!("2026-01-31T12:{:02}:{:02}Z", n / 60, n % 60), "properties": {"n": n}})
+        })
         .collect();
     assert_eq!(post(&pipeline, "/api/v1/events/batch", &json!(events)).await.0, 202);
     let all_there = eventually(Duration::from_secs(15), async || {
-        get(&pipeline, "/api/v1/events?userId=u&limit=1000").await.1["events"].as_array().is_some_and(|e| e.len() == 250)
+        get(&pipeline, "/api/v1/events?userId=u&limit=1000").await.1["events"]
+            .as_array()
+            .is_some_and(|e| e.len() == 250)
     });
     assert!(all_there.await, "{}", pipeline.logs());
     let (mut numbers, mut cursor) = (Vec::new(), String::new());
     loop {
         let (status, page) = get(&pipeline, &format!("/api/v1/events?userId=u&limit=100{cursor}")).await;
         assert_eq!(status, 200, "{page}");
-        numbers.extend(page["events"].as_array().unwrap().iter().map(|e| e["properties"]["n"].as_i64().unwrap()));
+        numbers.extend(
+            page["events"].as_array().unwrap().iter().map(|e| e["properties"]["n"].as_i64().unwrap()),
+        );
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
         }
     }
     assert_eq!(numbers, (0..250).rev().collect::<Vec<i64>>());
-    let (_, odd) = get(&pipeline, "/api/v1/events?userId=u&type=odd&from=2026-01-31T12:01:00Z&to=2026-01-31T12:02:00Z&limit=1000").await;
+    let (_, odd) = get(
+        &pipeline,
+        "/api/v1/events?userId=u&type=odd&from=2026-01-31T12:01:00Z&to=2026-01-31T12:02:00Z&limit=1000",
+    )
+    .await;
     assert_eq!(odd["events"].as_array().unwrap().len(), 30);
     assert_eq!(get(&pipeline, "/api/v1/events?userId=nobody").await.1["events"], json!([]));
     pipeline.stop().await;
@@ -112,7 +150,10 @@ async fn a_dead_letter_is_listed_shown_and_replayed() {
     }
     let poison = json!({"id": "p1", "type": "poison", "userId": "u", "properties": {"$set": {"a": [[1]]}}});
     assert_eq!(post(&pipeline, "/api/v1/events", &poison).await.0, 202);
-    let there = eventually(Duration::from_secs(15), async || get(&pipeline, "/api/v1/events/p1?userId=u").await.1["state"] == "dead").await;
+    let there = eventually(Duration::from_secs(15), async || {
+        get(&pipeline, "/api/v1/events/p1?userId=u").await.1["state"] == "dead"
+    })
+    .await;
     assert!(there, "{}", pipeline.logs());
     let (status, list) = get(&pipeline, "/api/v1/dlq").await;
     assert_eq!(status, 200, "{list}");
@@ -127,14 +168,22 @@ async fn a_dead_letter_is_listed_shown_and_replayed() {
     assert_eq!(status, 200, "{dry}");
     let queued = pipeline.queued_events().await;
     assert_eq!(queued, 1, "a dry run queues nothing");
+    // FerretDB's updates read, change and write without a lock: the worker waits until the replay is noted.
+    pipeline.processes.workers[0].pause();
     let (status, replayed) = post(&pipeline, "/api/v1/dlq/replay", &json!({"ids": [id]})).await;
     assert_eq!(status, 200, "{replayed}");
     assert_eq!(pipeline.queued_events().await, 2);
+    assert_eq!(get(&pipeline, &format!("/api/v1/dlq/{id}")).await.1["status"], "replayed");
+    pipeline.processes.workers[0].resume();
     let failed_again = eventually(Duration::from_secs(15), async || {
         let (_, letter) = get(&pipeline, &format!("/api/v1/dlq/{id}")).await;
         letter["attempts"] == 2 && letter["status"] == "open"
     });
-    assert!(failed_again.await, "it fails again, in the same dead letter: {}", get(&pipeline, &format!("/api/v1/dlq/{id}")).await.1);
+    assert!(
+        failed_again.await,
+        "it fails again, in the same dead letter: {}",
+        get(&pipeline, &format!("/api/v1/dlq/{id}")).await.1
+    );
     pipeline.stop().await;
 }
 
@@ -143,13 +192,22 @@ async fn the_api_says_how_it_is_and_what_it_takes() {
     let mut pipeline = Pipeline::start(Options::default()).await;
     assert_eq!(get(&pipeline, "/api/live").await, (200, json!({"status": "live"})));
     assert_eq!(get(&pipeline, "/api/ready").await, (200, json!({"status": "ready"})));
-    let healthy = eventually(Duration::from_secs(15), async || get(&pipeline, "/api/health").await.0 == 200).await;
+    let healthy =
+        eventually(Duration::from_secs(15), async || get(&pipeline, "/api/health").await.0 == 200).await;
     assert!(healthy, "{}", get(&pipeline, "/api/health").await.1);
     let (_, limits) = get(&pipeline, "/api/v1/limits").await;
     assert_eq!((&limits["batchEventsMax"], &limits["depthMax"]), (&json!(1000), &json!(32)));
     let (status, document) = get(&pipeline, "/api/openapi.json").await;
     assert_eq!(status, 200);
-    for path in ["/api/v1/events", "/api/v1/events/batch", "/api/v1/events/{id}", "/api/v1/dlq", "/api/v1/keys", "/api/v1/users", "/api/v1/stats"] {
+    for path in [
+        "/api/v1/events",
+        "/api/v1/events/batch",
+        "/api/v1/events/{id}",
+        "/api/v1/dlq",
+        "/api/v1/keys",
+        "/api/v1/users",
+        "/api/v1/stats",
+    ] {
         assert!(document["paths"][path].is_object(), "{path} is not in the OpenAPI document");
     }
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -167,9 +225,11 @@ async fn the_api_says_how_it_is_and_what_it_takes() {
     }
 
     pipeline.processes.stores.redis.stop().await;
-    let unready = eventually(Duration::from_secs(15), async || get(&pipeline, "/api/ready").await.0 == 503).await;
+    let unready =
+        eventually(Duration::from_secs(15), async || get(&pipeline, "/api/ready").await.0 == 503).await;
     assert!(unready);
-    let (status, problem) = post(&pipeline, "/api/v1/events", &json!({"type": "t", "userId": "u", "id": "while-away"})).await;
+    let (status, problem) =
+        post(&pipeline, "/api/v1/events", &json!({"type": "t", "userId": "u", "id": "while-away"})).await;
     assert_eq!((status, &problem["retryable"]), (503, &json!(true)), "{problem}");
     assert_eq!(get(&pipeline, "/api/live").await.0, 200, "alive whatever is away");
     pipeline.stop().await;

@@ -40,7 +40,11 @@ async fn redis_postgres_and_mongodb_stopped_and_started_under_load_lose_nothing(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_answers_503_marks_nothing_that_it_did_not_queue_and_recovers_by_itself() {
-    let options = Options { spec: "{redis: {memory: 16Mi}, workers: {claimIdleSeconds: 2}}", workers: 0, ..Options::default() };
+    let options = Options {
+        spec: "{redis: {memory: 16Mi}, workers: {claimIdleSeconds: 2}}",
+        workers: 0,
+        ..Options::default()
+    };
     let mut pipeline = Pipeline::start(options).await;
     let mut sender = pipeline.sender();
     sender.patience = Duration::ZERO;
@@ -58,27 +62,39 @@ async fn a_full_redis_answers_503_marks_nothing_that_it_did_not_queue_and_recove
         }
     }
     assert!(refused > 2_000, "Redis never said full: {} acknowledged", ledger.count(Told::Acknowledged));
-    let one = Event::numbered("full", 10_000_000);
-    let response = pipeline.http.post(format!("{}/api/v1/events", pipeline.api())).header("x-api-key", &pipeline.key).json(&one.json).send().await.unwrap();
-    assert_eq!(response.status(), 503);
+    // Marks give way, so a small frame may still find room; one as large as those that were refused does not.
+    let many: Vec<_> = (10_000_000..10_001_000).map(|n| Event::numbered("full", n).json).collect();
+    let request = pipeline
+        .http
+        .post(format!("{}/api/v1/events/batch", pipeline.api()))
+        .header("x-api-key", &pipeline.key);
+    let response = request.json(&many).send().await.unwrap();
     assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    let (status, reply): (_, serde_json::Value) = (response.status(), response.json().await.unwrap());
+    assert!(
+        status == 503 && reply["code"] == "queue_full" || reply["retry"].as_u64() > Some(0),
+        "{status} {reply}"
+    );
     assert_no_mark_without_a_frame(&pipeline).await;
 
     // Drained while writing.
     let traffic = Traffic::start(&pipeline.sender(), "again", 50);
     tokio::time::sleep(Duration::from_millis(500)).await;
     pipeline.processes.start_worker().expect("a worker");
-    let flowing = eventually(Duration::from_secs(60), async || traffic.sent() > 4_000).await;
+    let flowing = eventually(Duration::from_mins(1), async || traffic.sent() > 4_000).await;
     assert!(flowing, "events are still refused\n{}", pipeline.logs());
     ledger.merge(traffic.end().await);
     pipeline.prove(&ledger).await;
     pipeline.stop().await;
 }
 
+/// An entry's id and its fields.
+type Entry = (String, Vec<(String, Vec<u8>)>);
+
 /// Every mark is an id of a frame in the stream; nothing was consumed yet, so all frames are there.
 async fn assert_no_mark_without_a_frame(pipeline: &Pipeline) {
     let (mut redis, keys) = (pipeline.redis().await, pipeline.keys());
-    let entries: Vec<(String, Vec<(String, Vec<u8>)>)> =
+    let entries: Vec<Entry> =
         redis::cmd("XRANGE").arg(&keys.frames).arg("-").arg("+").query_async(&mut redis).await.unwrap();
     let mut queued: HashSet<Vec<u8>> = HashSet::new();
     for (_, fields) in &entries {
@@ -118,7 +134,8 @@ async fn sigterm_with_work_in_flight_finishes_or_hands_back_everything() {
     let traffic = Traffic::start(&pipeline.sender(), "sigterm", 50);
     for n in 0..4 {
         tokio::time::sleep(FLOW).await;
-        let process = if n % 2 == 0 { &mut pipeline.processes.workers[n / 2] } else { &mut pipeline.processes.apis[0] };
+        let process =
+            if n % 2 == 0 { &mut pipeline.processes.workers[n / 2] } else { &mut pipeline.processes.apis[0] };
         let status = process.stop().await.unwrap_or_else(|| panic!("{} had to be killed", process.spec.name));
         assert!(status.success(), "{} ended with {status}", process.spec.name);
         process.start_again().expect("starts again");
@@ -161,12 +178,26 @@ async fn an_undecodable_frame_and_poison_events_become_dead_letters_and_their_ne
     let dead_letters = pipeline.database().await.collection::<Document>("events_dlq");
     let poison = if pipeline.processes.stores.kind == Kind::FerretDb { 3 } else { 0 };
     let all_there = eventually(Duration::from_secs(20), async || {
-        let stored = pipeline.database().await.collection::<Document>("events").count_documents(doc! {}).await.unwrap_or(0);
+        let stored = pipeline
+            .database()
+            .await
+            .collection::<Document>("events")
+            .count_documents(doc! {})
+            .await
+            .unwrap_or(0);
         stored == 100 - poison && dead_letters.count_documents(doc! {}).await.unwrap_or(0) == 2 + poison
     });
     assert!(all_there.await, "{}", pipeline.logs());
-    let frames = dead_letters.count_documents(doc! {"payloadKind": "frame", "reason.class": "undecodable"}).await.unwrap();
-    let refused = dead_letters.count_documents(doc! {"payloadKind": "event", "reason.class": "refused", "status": "open", "attempts": 1}).await.unwrap();
+    let frames = dead_letters
+        .count_documents(doc! {"payloadKind": "frame", "reason.class": "undecodable"})
+        .await
+        .unwrap();
+    let refused = dead_letters
+        .count_documents(
+            doc! {"payloadKind": "event", "reason.class": "refused", "status": "open", "attempts": 1},
+        )
+        .await
+        .unwrap();
     assert_eq!((frames, refused), (2, poison));
     let mut ledger = Ledger::default();
     events.iter().for_each(|event| ledger.note(event.event_id(), Told::Acknowledged));

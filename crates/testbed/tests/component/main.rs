@@ -1,4 +1,10 @@
 //! The services as processes, with real stores.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test ends this way, and tables are long"
+)]
 
 mod bad_requests;
 mod browsers;

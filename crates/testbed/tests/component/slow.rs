@@ -19,9 +19,13 @@ async fn rest(stream: &mut TcpStream) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_and_endless_senders_are_cut_off_and_others_go_on() {
-    let api_env = vec![("BODY_TIMEOUT_SECONDS", "1"), ("HEADER_TIMEOUT_SECONDS", "1"), ("MAX_BODY_BYTES", "100000")];
+    let api_env =
+        vec![("BODY_TIMEOUT_SECONDS", "1"), ("HEADER_TIMEOUT_SECONDS", "1"), ("MAX_BODY_BYTES", "100000")];
     let pipeline = Pipeline::start(Options { api_env, ..Options::default() }).await;
-    let head = format!("POST /api/v1/events/batch HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-type: application/json\r\n", pipeline.key);
+    let head = format!(
+        "POST /api/v1/events/batch HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-type: application/json\r\n",
+        pipeline.key
+    );
 
     let mut slow_body = connect(&pipeline).await;
     slow_body.write_all(format!("{head}content-length: 50000\r\n\r\n[").as_bytes()).await.unwrap();
@@ -50,11 +54,21 @@ async fn slow_and_endless_senders_are_cut_off_and_others_go_on() {
     drop(cut);
     let mut many_headers = connect(&pipeline).await;
     let headers: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
-    many_headers.write_all(format!("GET /api/live HTTP/1.1\r\nhost: x\r\n{headers}\r\n").as_bytes()).await.unwrap();
+    many_headers
+        .write_all(format!("GET /api/live HTTP/1.1\r\nhost: x\r\n{headers}\r\n").as_bytes())
+        .await
+        .unwrap();
     assert!(rest(&mut many_headers).await.starts_with("HTTP/1.1 431"));
 
     let event = serde_json::json!({"type": "t", "userId": "u"});
-    let answer = pipeline.http.post(format!("{}/api/v1/events", pipeline.api())).header("x-api-key", &pipeline.key).json(&event).send().await.unwrap();
+    let answer = pipeline
+        .http
+        .post(format!("{}/api/v1/events", pipeline.api()))
+        .header("x-api-key", &pipeline.key)
+        .json(&event)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 202);
     assert_eq!(pipeline.queued_events().await, 1);
     pipeline.stop().await;
