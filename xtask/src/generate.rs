@@ -8,6 +8,7 @@ const SERVICES: [&str; 2] = ["api", "worker"];
 
 /// What each generated file should hold now.
 fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
+    build(root)?;
     let mut example = String::from(
         "# Every setting of the services, with its default or an example. Made by `cargo xtask generate`; do not edit.\n",
     );
@@ -18,24 +19,34 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     Ok(vec![(".env.example", example), ("docs/openapi.json", print(root, "api", "--openapi")?)])
 }
 
-fn print(root: &Path, service: &str, flag: &str) -> Result<String, String> {
-    let package = format!("eventpipeline-{service}");
+/// Builds all binaries at once: one by one, cargo would choose other features and build the dependencies again.
+fn build(root: &Path) -> Result<(), String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["run", "--quiet", "--package", &package, "--bin", &package, "--", flag])
-        .env_clear()
-        .envs(std::env::vars().filter(|(name, _)| {
-            ["PATH", "HOME", "TMPDIR"].contains(&name.as_str())
-                || name.starts_with("CARGO")
-                || name.starts_with("RUST")
-        }))
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("{package} {flag} could not be run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{package} {flag} failed:\n{}", String::from_utf8_lossy(&output.stderr)));
+    let built =
+        Command::new(cargo).args(["build", "--quiet", "--workspace", "--bins"]).current_dir(root).status();
+    match built {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo build ended with {status}")),
+        Err(error) => Err(format!("cargo build could not be run: {error}")),
     }
-    String::from_utf8(output.stdout).map_err(|error| format!("{package} {flag} printed no text: {error}"))
+}
+
+fn print(root: &Path, service: &str, flag: &str) -> Result<String, String> {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), std::path::PathBuf::from);
+    let program = target.join("debug").join(format!("eventpipeline-{service}"));
+    // Without the environment: what is printed is the same on every machine.
+    let output = Command::new(&program).arg(flag).env_clear().current_dir(root).output();
+    let output = output.map_err(|error| format!("{} {flag} could not be run: {error}", program.display()))?;
+    if !output.status.success() {
+        return Err(format!(
+            "{} {flag} failed:\n{}",
+            program.display(),
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    String::from_utf8(output.stdout)
+        .map_err(|error| format!("{} printed no text: {error}", program.display()))
 }
 
 /// Writes all generated files.
