@@ -165,7 +165,13 @@ async fn a_full_redis_can_be_drained() {
 async fn counters_that_drifted_are_set_right_only_when_nothing_waits() {
     let mut redis = redis(None).await;
     redis.write(2, 100).await.unwrap();
-    redis::cmd("HINCRBY").arg(&redis.keys.counters).arg("events_in").arg(7).query_async::<()>(&mut redis.connection).await.unwrap();
+    redis::cmd("HINCRBY")
+        .arg(&redis.keys.counters)
+        .arg("events_in")
+        .arg(7)
+        .query_async::<()>(&mut redis.connection)
+        .await
+        .unwrap();
     assert!(!sweep(&mut redis.connection, &redis.keys).await.unwrap().counters_set);
     let frames = redis.read("a", 2).await;
     assert!(!sweep(&mut redis.connection, &redis.keys).await.unwrap().counters_set, "two are pending");
@@ -189,7 +195,13 @@ async fn a_consumer_that_owns_frames_is_never_deleted() {
 async fn a_redis_that_would_evict_frames_is_refused() {
     let mut redis = redis(None).await;
     assert_eq!(stream::check_server(&mut redis.connection).await.unwrap().policy, "volatile-lru");
-    redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").query_async::<()>(&mut redis.connection).await.unwrap();
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("maxmemory-policy")
+        .arg("allkeys-lru")
+        .query_async::<()>(&mut redis.connection)
+        .await
+        .unwrap();
     let refused = stream::check_server(&mut redis.connection).await.unwrap_err().to_string();
     assert!(refused.contains("allkeys-lru") && refused.contains("volatile-lru"), "{refused}");
 }

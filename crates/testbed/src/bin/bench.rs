@@ -29,11 +29,14 @@ type Failure = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     println!("{}\n", machine());
-    println!("{:<28} {:>12} {:>12} {:>12} {:>14} {:>9}", "", "events/s", "API µs/ev", "Redis µs/ev", "events/frame", "of limit");
+    println!(
+        "{:<28} {:>12} {:>12} {:>12} {:>14} {:>9}",
+        "", "events/s", "API µs/ev", "Redis µs/ev", "events/frame", "of limit"
+    );
     for (events, connections) in [(1, 128), (100, 16)] {
-        api(events, connections).await?;
+        Box::pin(api(events, connections)).await?;
     }
-    worker().await
+    Box::pin(worker()).await
 }
 
 async fn api(events: usize, connections: usize) -> Result<(), Failure> {
@@ -74,13 +77,24 @@ async fn api(events: usize, connections: usize) -> Result<(), Failure> {
         redis_cpu * 1e6 / count_f(count),
         100.0 * rate / limit
     );
-    println!("{:<28} {limit:>12.0} {:>40} API's memory {memory} MiB", format!("  redis-benchmark, {:.0} B", bytes_a_frame), "");
+    println!(
+        "{:<28} {limit:>12.0} {:>40} API's memory {memory} MiB",
+        format!("  redis-benchmark, {:.0} B", bytes_a_frame),
+        ""
+    );
     pipeline.stop().await;
     Ok(())
 }
 
 /// One connection: a request as soon as the one before is answered.
-async fn send(address: &str, key: &str, connection: usize, events: usize, end: Instant, sent: &AtomicU64) -> std::io::Result<()> {
+async fn send(
+    address: &str,
+    key: &str,
+    connection: usize,
+    events: usize,
+    end: Instant,
+    sent: &AtomicU64,
+) -> std::io::Result<()> {
     let path = if events == 1 { "/api/v1/events" } else { "/api/v1/events/batch" };
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -120,9 +134,9 @@ fn body(connection: usize, round: u64, events: usize) -> String {
             body.push(',');
         }
         let user = (round * 31 + n as u64) % 5000;
-        body.push_str(&format!(
+        body.extend([format!(
             r#"{{"id":"{connection}-{round}-{n}","type":"order.paid","userId":"user-{user}","timestamp":"2026-01-31T12:00:00.123Z","properties":{{"order":{{"number":{round},"currency":"EUR","total":129.95,"items":[{{"sku":"A-1001","quantity":1,"price":79.95}},{{"sku":"B-2002","quantity":2,"price":25.0}}]}},"page":{{"url":"https://shop.example.com/checkout/thanks","referrer":"https://shop.example.com/cart"}},"agent":"Mozilla/5.0 (X11; Linux x86_64; rv:143.0)","logged_in":true}}}}"#
-        ));
+        )]);
     }
     body.push_str(close);
     body
@@ -134,16 +148,37 @@ fn redis_benchmark(port: u16, bytes: f64) -> Result<f64, Failure> {
     let frame = vec![b'x'; bytes as usize];
     let requests = if frame.len() > 16_000 { "20000" } else { "200000" };
     let mut child = Command::new("redis-benchmark")
-        .args(["-p", &port.to_string(), "-n", requests, "-c", "16", "-P", "4", "--csv", "-x", "XADD", "bench", "*", FRAME_FIELD])
+        .args([
+            "-p",
+            &port.to_string(),
+            "-n",
+            requests,
+            "-c",
+            "16",
+            "-P",
+            "4",
+            "--csv",
+            "-x",
+            "XADD",
+            "bench",
+            "*",
+            FRAME_FIELD,
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
     child.stdin.take().ok_or("no standard input")?.write_all(&frame)?;
     let text = String::from_utf8(child.wait_with_output()?.stdout)?;
-    let fields = text.lines().last().unwrap_or_default().rsplit(',').rev().map(|field| field.trim_matches('"').to_owned());
-    let rates = fields.filter_map(|field| field.parse::<f64>().ok()).next();
-    rates.ok_or_else(|| format!("redis-benchmark printed no rate: {text}").into())
+    let mut fields = text
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .rsplit(',')
+        .rev()
+        .map(|field| field.trim_matches('"').to_owned());
+    let rate = fields.find_map(|field| field.parse::<f64>().ok());
+    rate.ok_or_else(|| format!("redis-benchmark printed no rate: {text}").into())
 }
 
 async fn worker() -> Result<(), Failure> {
@@ -155,7 +190,7 @@ async fn worker() -> Result<(), Failure> {
     pipeline.processes.start_worker()?;
     let worker = pid(&pipeline.processes.workers[0])?;
     while pipeline.observe().await.lag().events != Some(0) {
-        if began.elapsed() > Duration::from_secs(120) {
+        if began.elapsed() > Duration::from_mins(2) {
             return Err("the worker did not drain the stream within two minutes".into());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -179,7 +214,8 @@ async fn fill(pipeline: &Pipeline) -> Result<u64, Failure> {
     let (mut builder, mut frames, mut done, mut round) = (Builder::new(), 0, 0, 0);
     while done < WORKER_EVENTS {
         let mut new_id = uuid_never;
-        let mut context = Context { received_ms: 1, batch_events_max: 1000, event_bytes_max: 1 << 18, new_id: &mut new_id };
+        let mut context =
+            Context { received_ms: 1, batch_events_max: 1000, event_bytes_max: 1 << 18, new_id: &mut new_id };
         let parsed = batch(body(0, round, 1000).as_bytes(), &mut context)?;
         round += 1;
         for accepted in parsed.events.iter().flatten() {
@@ -226,7 +262,10 @@ fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{cores} cores,{}; client, API and Redis share them; AOF everysec", model.trim_start_matches(['\t', ':']))
+    format!(
+        "{cores} cores,{}; client, API and Redis share them; AOF everysec",
+        model.trim_start_matches(['\t', ':'])
+    )
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a figure for people")]
