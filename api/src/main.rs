@@ -1,12 +1,12 @@
 //! Starts the API, and stops it in order: not ready, no new connections, requests in flight answered, then out.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use accounts::Accounts;
-use api::app::{self, App};
+use api::app::{self, App, Shared};
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
 use api::routes::stats::Stats;
@@ -75,10 +75,16 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), String> {
     let stop = lifecycle::stop_token().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let public = bind(settings.api_listen, "API_LISTEN").await?;
-    let console = bind(settings.console_listen, "CONSOLE_LISTEN").await?;
     let inside = bind(settings.inside_listen, "INSIDE_LISTEN").await?;
 
+    // Alive from the start, ready once there is an app.
+    let registry = inside::Metrics::default();
+    let running: Arc<OnceLock<Shared>> = Arc::default();
+    let ready = {
+        let running = Arc::clone(&running);
+        Arc::new(move || running.get().map_or_else(|| Err("waiting for Redis".to_owned()), |app| app.ready()))
+    };
+    let inside = tokio::spawn(inside::serve(inside, registry.clone(), ready));
     let Some((redis, memory_bytes)) = redis(&settings, &stop).await? else { return Ok(()) };
     let accounts =
         Accounts::connect(&settings.accounts, redis.clone()).await.map_err(|error| error.to_string())?;
@@ -87,7 +93,6 @@ async fn run(settings: Settings) -> Result<(), String> {
         .map_err(|error| format!("MONGODB_URI: {error}"))?;
     let ingest = Ingest::start(&settings.pipeline, settings.redis_partitions, &redis);
     let keys: Vec<Keys> = ingest.all_keys().cloned().collect();
-    let registry = inside::Metrics::default();
     let metrics = Metrics::new(&registry);
     let app = Arc::new(App {
         limits: settings.limits,
@@ -102,11 +107,9 @@ async fn run(settings: Settings) -> Result<(), String> {
         draining: AtomicBool::new(false),
     });
 
-    let ready = {
-        let app = Arc::clone(&app);
-        Arc::new(move || app.ready())
-    };
-    let inside = tokio::spawn(inside::serve(inside, registry, ready));
+    let _ = running.set(Arc::clone(&app));
+    let public = bind(settings.api_listen, "API_LISTEN").await?;
+    let console = bind(settings.console_listen, "CONSOLE_LISTEN").await?;
     let routers = app::routers(&app, &settings);
     tracing::info!(pipeline = settings.pipeline, api = %settings.api_listen, console = %settings.console_listen, "taking events");
     let public = tokio::spawn(server::serve(public, routers.public, settings.limits, stop.clone()));

@@ -154,21 +154,46 @@ async fn alone(
         let deaths = died_on.filter(|tried| tried.index == index).map_or(0, |tried| tried.deaths);
         if deaths >= DEATHS_MAX {
             partition.bury_event(doc, worker_died(deaths), place, give_up).await?;
+            partition.tried(&delivery.entry).await;
             continue;
         }
         let Ok(document) = RawDocumentBuf::from_bytes(doc.to_vec()) else {
             partition.bury_event(doc, not_bson(), place, give_up).await?;
             continue;
         };
-        partition.try_alone(&delivery.entry, index, deaths).await;
-        let faults = partition.inserter.store(&[document], &partition.breaker, give_up).await;
-        partition.tried(&delivery.entry).await;
-        for fault in faults? {
-            partition.bury_event(doc, refused(&fault), place.clone(), give_up).await?;
+        if let Some(fault) =
+            try_until_answered(partition, &delivery.entry, index, deaths, &document, give_up).await?
+        {
+            partition.bury_event(doc, refused(&fault), place, give_up).await?;
         }
     }
     partition.processed(frame.count());
     Ok(())
+}
+
+/// One event alone, until MongoDB answers. The marker stands only while a try is under way: a worker that is killed
+/// while MongoDB is away has not died of the event.
+async fn try_until_answered(
+    partition: &Partition,
+    entry: &str,
+    index: usize,
+    deaths: u32,
+    document: &RawDocumentBuf,
+    give_up: &CancellationToken,
+) -> Result<Option<store::EventFault>, GaveUp> {
+    let mut attempt = 0;
+    loop {
+        partition.try_alone(entry, index, deaths).await;
+        let tried = partition.inserter.try_one(document.clone(), &partition.breaker).await;
+        partition.tried(entry).await;
+        if let Ok(fault) = tried {
+            return Ok(fault);
+        }
+        tokio::select! {
+            () = backoff::wait(attempt) => attempt += 1,
+            () = give_up.cancelled() => return Err(GaveUp),
+        }
+    }
 }
 
 fn in_hand(delivery: &Delivery, events: usize) -> stream::InHand {

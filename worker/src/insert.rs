@@ -84,6 +84,23 @@ impl Inserter {
         Ok(faults)
     }
 
+    /// Tries one document once: stored, refused, or (`Err`) not now.
+    pub async fn try_one(&self, doc: RawDocumentBuf, breaker: &Breaker) -> Result<Option<EventFault>, ()> {
+        let Sink::MongoDb(store) = &self.sink else { return Ok(None) };
+        let fault = match self.once(store, &[doc]).await {
+            Ok(()) => None,
+            Err(InsertFault::Events(found)) => found.into_iter().next(),
+            Err(InsertFault::Call(code, message)) => Some(EventFault { index: 0, code, message }),
+            Err(InsertFault::Transient(why)) => {
+                self.metrics.sink_errors.inc();
+                breaker.failed(&why);
+                return Err(());
+            }
+        };
+        breaker.answered();
+        Ok(fault)
+    }
+
     async fn once(&self, store: &Store, docs: &[RawDocumentBuf]) -> Result<(), InsertFault> {
         let busy = self.busy.begin();
         self.metrics.inserting.inc();

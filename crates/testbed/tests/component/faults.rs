@@ -204,3 +204,57 @@ async fn an_undecodable_frame_and_poison_events_become_dead_letters_and_their_ne
     assert_eq!(usize::try_from(poison + 2).unwrap(), pipeline.prove(&ledger).await.dead);
     pipeline.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_on_which_two_workers_died_alone_is_given_up_and_its_neighbours_are_stored() {
+    let mut pipeline = Pipeline::start(Options { workers: 0, ..Options::default() }).await;
+    let events: Vec<Event> = (0..3).map(|n| Event::numbered("killer", n)).collect();
+    let (told, _) = pipeline.sender().send(&events).await;
+    assert!(told.iter().all(|told| *told == Told::Acknowledged));
+
+    // What two dead workers leave behind: a frame delivered too often, and the marker of the event they tried.
+    let (mut redis, keys) = (pipeline.redis().await, pipeline.keys());
+    let read: Vec<(String, Vec<Entry>)> = redis::cmd("XREADGROUP")
+        .arg("GROUP")
+        .arg(event::keys::GROUP)
+        .arg("dead")
+        .arg("STREAMS")
+        .arg(&keys.frames)
+        .arg(">")
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    let [(entry, _)] = &read[0].1[..] else { panic!("three events of one request are one frame") };
+    let mut claim = redis::cmd("XCLAIM");
+    claim
+        .arg(&keys.frames)
+        .arg(event::keys::GROUP)
+        .arg("dead")
+        .arg(0)
+        .arg(entry)
+        .arg("IDLE")
+        .arg(60_000)
+        .arg("RETRYCOUNT")
+        .arg(9);
+    claim.query_async::<redis::Value>(&mut redis).await.unwrap();
+    redis::cmd("HSET").arg(keys.alone()).arg(entry).arg("1 1").query_async::<()>(&mut redis).await.unwrap();
+
+    pipeline.processes.start_worker().unwrap();
+    let mut ledger = Ledger::default();
+    events.iter().for_each(|event| ledger.note(event.event_id(), Told::Acknowledged));
+    let verdict = pipeline.prove(&ledger).await;
+    assert_eq!((verdict.stored, verdict.dead), (2, 1));
+    let letter = pipeline
+        .database()
+        .await
+        .collection::<Document>("events_dlq")
+        .find_one(doc! {})
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(letter.get_str("eventId").unwrap(), events[1].id);
+    assert_eq!(letter.get_document("reason").unwrap().get_str("class").unwrap(), "worker_died");
+    let left: u64 = redis::cmd("HLEN").arg(keys.alone()).query_async(&mut redis).await.unwrap();
+    assert_eq!(left, 0, "the marker stays behind");
+    pipeline.stop().await;
+}
