@@ -81,11 +81,10 @@ pub struct Routers {
 
 /// Builds both routers.
 pub fn routers(app: &Shared, settings: &Settings) -> Routers {
-    let (console, document) = everything().split_for_parts();
-    let json: Arc<str> = document.to_pretty_json().unwrap_or_default().into();
-    let (public, _) = public().split_for_parts();
-    let finish = |router: Router<Shared>| {
-        let json = Arc::clone(&json);
+    let finish = |routes: OpenApiRouter<Shared>| {
+        // Each listener describes what it serves and nothing else.
+        let (router, document) = routes.split_for_parts();
+        let json: Arc<str> = document.to_pretty_json().unwrap_or_default().into();
         let document = move || async move {
             ([(axum::http::header::CONTENT_TYPE, "application/json")], json.to_string())
         };
@@ -97,7 +96,7 @@ pub fn routers(app: &Shared, settings: &Settings) -> Routers {
             .layer(headers::cors(&settings.allowed_origins))
             .layer(from_fn(headers::security))
     };
-    Routers { public: finish(public), console: finish(console) }
+    Routers { public: finish(public()), console: finish(everything()) }
 }
 
 /// The OpenAPI document.

@@ -71,18 +71,19 @@ impl Settings {
     #[allow(clippy::cast_possible_truncation, reason = "the ranges keep the numbers small")]
     #[allow(clippy::too_many_lines, reason = "one setting after the other")]
     pub fn read(reader: &mut Reader) -> Self {
-        let pipeline = reader.text(
-            "PIPELINE",
-            "default/laptop",
-            "The pipeline: namespace/name; part of every Redis key",
-        );
+        let pipeline = reader.pipeline();
         let api_listen =
             listen(reader, "API_LISTEN", "0.0.0.0:3001", "Public listener: events, dead letters, limits");
         let console_listen =
             listen(reader, "CONSOLE_LISTEN", "0.0.0.0:3000", "Console listener: the whole of /api");
         let inside_listen =
             listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
-        let redis_url = reader.required("REDIS_URL", "redis://127.0.0.1:6379", "Redis; rediss:// for TLS");
+        let redis_url = reader.address(
+            "REDIS_URL",
+            "redis://127.0.0.1:6379",
+            &["redis://", "rediss://", "unix://"],
+            "Redis; rediss:// for TLS",
+        );
         let redis_partitions = reader.number(
             "REDIS_PARTITIONS",
             1,
@@ -95,7 +96,12 @@ impl Settings {
             0..=1 << 50,
             "Memory for queued events; 0 reads maxmemory from Redis",
         );
-        let mongodb_uri = reader.required("MONGODB_URI", "mongodb://127.0.0.1:27017", "MongoDB");
+        let mongodb_uri = reader.address(
+            "MONGODB_URI",
+            "mongodb://127.0.0.1:27017",
+            &["mongodb://", "mongodb+srv://"],
+            "MongoDB",
+        );
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
         let origins =
             reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");

@@ -63,11 +63,7 @@ impl Settings {
     /// Reads all settings; the faults stay in `reader`.
     #[allow(clippy::cast_possible_truncation, reason = "the ranges keep the numbers small")]
     pub fn read(reader: &mut Reader) -> Self {
-        let pipeline = reader.text(
-            "PIPELINE",
-            "default/laptop",
-            "The pipeline: namespace/name; part of every Redis key",
-        );
+        let pipeline = reader.pipeline();
         let name = reader.text(
             "WORKER_NAME",
             "",
@@ -81,7 +77,12 @@ impl Settings {
                 "Inside listener: /metrics, /livez, /readyz",
             )
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let redis_url = reader.required("REDIS_URL", "redis://127.0.0.1:6379", "Redis; rediss:// for TLS");
+        let redis_url = reader.address(
+            "REDIS_URL",
+            "redis://127.0.0.1:6379",
+            &["redis://", "rediss://", "unix://"],
+            "Redis; rediss:// for TLS",
+        );
         let redis_partitions =
             reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
         let sink = reader.choice(
@@ -90,7 +91,12 @@ impl Settings {
             "none: throw events away, for measuring the worker alone",
         );
         let sink = if sink == "none" { SinkKind::None } else { SinkKind::MongoDb };
-        let mongodb_uri = reader.required("MONGODB_URI", "mongodb://127.0.0.1:27017", "MongoDB");
+        let mongodb_uri = reader.address(
+            "MONGODB_URI",
+            "mongodb://127.0.0.1:27017",
+            &["mongodb://", "mongodb+srv://"],
+            "MongoDB",
+        );
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
         let retention_days = reader.number(
             "RETENTION_DAYS",

@@ -23,9 +23,9 @@ use crate::routes::dlq::{DeadLetter, Letter};
 use crate::stored::StoredEvent;
 
 /// MongoDB gives a query up after this.
-pub const QUERY_TIME_MAX: Duration = Duration::from_secs(3);
+pub const QUERY_TIME_MAX: Duration = Duration::from_secs(10);
 /// And the API gives MongoDB up after this, when it does not even answer that.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(11);
 /// A page ends early past this many bytes of BSON: a thousand events of 256 KiB would be too much to hold.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Seconds to wait after MongoDB was not there: about an election.

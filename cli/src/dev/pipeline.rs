@@ -122,14 +122,15 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits until an API process takes events and knows the first key, which PostgreSQL has once it is migrated.
+    /// Waits until an API process takes events and can say of a key whether it is good, which it can once PostgreSQL
+    /// is migrated. Whether the first key *is* still good does not matter: a person may have revoked it.
     pub async fn wait_for_api(&mut self, n: usize) -> Result<(), Error> {
         let urls = ["/api/ready", "/api/v1/limits"].map(|path| format!("{}{path}", self.api(n)));
         let (api, key) = (&mut self.apis[n], &self.setup.secrets.api_key);
         let http = reqwest::Client::new();
         let answers = |url: String| {
             let request = http.get(url).header("x-api-key", key).timeout(Duration::from_secs(2));
-            async { request.send().await.is_ok_and(|response| response.status().is_success()) }
+            async { request.send().await.is_ok_and(|response| !response.status().is_server_error()) }
         };
         api.ready(|| async { answers(urls[0].clone()).await && answers(urls[1].clone()).await }).await
     }

@@ -149,6 +149,10 @@ impl Transcoder {
             self.fault(Code::TooLong, format!("/{name}"), detail);
             return Ok(None);
         }
+        if text.as_bytes().contains(&0) {
+            self.fault(Code::BadCharacter, format!("/{name}"), format!("`{name}` holds a NUL character"));
+            return Ok(None);
+        }
         Ok(Some(text.to_owned()))
     }
 

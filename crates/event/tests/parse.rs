@@ -112,6 +112,7 @@ fn each_fault_has_its_code_and_pointer() {
         (r#"{"type":"","userId":"u"}"#.to_owned(), Code::EmptyField, "/type"),
         (r#"{"type":"t","userId":"u","id":""}"#.to_owned(), Code::EmptyField, "/id"),
         (r#"{"type":1,"userId":"u"}"#.to_owned(), Code::WrongType, "/type"),
+        (r#"{"type":"t","userId":"a\u0000b"}"#.to_owned(), Code::BadCharacter, "/userId"),
         (r#"{"type":"t","userId":null}"#.to_owned(), Code::WrongType, "/userId"),
         (r#"{"type":"t","userId":"u","id":7}"#.to_owned(), Code::WrongType, "/id"),
         (r#"{"type":"t","userId":"u","properties":[]}"#.to_owned(), Code::WrongType, "/properties"),

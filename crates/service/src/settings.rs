@@ -61,6 +61,42 @@ impl Reader {
         })
     }
 
+    /// A required address whose scheme is one of `schemes`.
+    pub fn address(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        schemes: &[&str],
+        doc: &'static str,
+    ) -> String {
+        let address = self.required(name, example, doc);
+        let good =
+            schemes.iter().any(|scheme| address.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        if !address.is_empty() && !good {
+            // Not the value: it may hold a password.
+            self.faults.push(format!(
+                "{name} does not begin with {}; for instance {name}={example}",
+                schemes.join(" or ")
+            ));
+        }
+        address
+    }
+
+    /// The pipeline's `namespace/name`, part of every Redis key.
+    pub fn pipeline(&mut self) -> String {
+        let pipeline =
+            self.text("PIPELINE", "default/laptop", "The pipeline: namespace/name; part of every Redis key");
+        let part = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        if !pipeline.split_once('/').is_some_and(|(namespace, name)| part(namespace) && part(name)) {
+            self.faults.push(format!(
+                "PIPELINE={pipeline} is not namespace/name in small letters, digits and hyphens"
+            ));
+        }
+        pipeline
+    }
+
     /// A whole number within `range`.
     pub fn number(
         &mut self,
@@ -164,6 +200,16 @@ mod tests {
             faults.to_string(),
             "3 of the settings cannot be used:\n  N=eleven is not a whole number from 1 to 10\n  C=blue is none of red, green\n  U is not set; for instance U=redis://…"
         );
+    }
+
+    #[test]
+    fn an_address_of_another_kind_and_a_pipeline_without_a_namespace_are_faults() {
+        let mut reader = reader(&[("REDIS_URL", "http://user:secret@x"), ("PIPELINE", "laptop")]);
+        reader.address("REDIS_URL", "redis://127.0.0.1:6379", &["redis://", "rediss://"], "Redis");
+        reader.pipeline();
+        let faults = reader.finish().unwrap_err().to_string();
+        assert!(faults.contains("redis:// or rediss://") && faults.contains("PIPELINE=laptop"), "{faults}");
+        assert!(!faults.contains("secret"), "{faults}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Settings {
         );
         let level = reader.text(
             "LOG_LEVEL",
-            "info",
+            "info,sqlx=warn",
             "error, warn, info, debug, trace, or per module: info,redis=debug",
         );
         if let Err(error) = level.parse::<EnvFilter>() {
@@ -42,7 +42,7 @@ pub fn init(settings: &Settings) {
     let readable = settings.format == "text" || settings.format == "auto" && std::io::stderr().is_terminal();
     // A second subscriber is refused, which is what we want when several services share a test process.
     let _ = if readable {
-        builder.with_target(false).try_init()
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
     } else {
         builder.json().flatten_event(true).try_init()
     };
