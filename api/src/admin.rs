@@ -40,12 +40,43 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let detail = error.inner().to_string();
         if error.inner().is_data() {
             let pointer = pointer(&error.path().to_string(), &detail);
+            let detail = in_json_words(&detail);
             return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer);
         }
         Problem::bad_request("invalid_json", format!("the body is no JSON: {detail}"))
     })?;
     json.end().map_err(|_| Problem::bad_request("invalid_json", "there is more after the JSON value"))?;
     Ok(value)
+}
+
+/// What serde says of Rust types, in the words of JSON and without its line and column: the pointer says where.
+fn in_json_words(detail: &str) -> String {
+    let detail = detail.split(" at line ").next().unwrap_or(detail);
+    if let Some(name) = detail.strip_prefix("missing field ") {
+        return format!("{name} is missing");
+    }
+    if let Some((what, known)) = detail.split_once(", expected ") {
+        let known = known.replace("one of ", "");
+        if let Some(name) = what.strip_prefix("unknown field ") {
+            return format!("there is no field {name} here, but {known}");
+        }
+        if let Some(name) = what.strip_prefix("unknown variant ") {
+            return format!("{name} is none of {known}");
+        }
+        let given = what.split_once(": ").map_or(what, |(_, given)| given);
+        // Derived code reads a struct from an array too, and then misses elements.
+        let given = if what.starts_with("invalid length") { "sequence" } else { given };
+        let given = given.replace("sequence", "an array").replace("map", "an object");
+        let wanted = match known.as_str() {
+            "a sequence" => "an array",
+            "u32" | "u64" | "i64" => "a whole number in range",
+            known if known.starts_with("struct ") => "an object",
+            known if known.contains("enum ") => "one of the words of this field, as a string",
+            known => known,
+        };
+        return format!("{given} is here where {wanted} is expected");
+    }
+    detail.to_owned()
 }
 
 /// `ids[3]` → `/ids/3`; for a field that is missing or unknown, whose path is that of its parent, its name is added.
@@ -161,6 +192,19 @@ mod tests {
         user_id: String,
         #[serde(default)]
         ids: Vec<u8>,
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_json_and_not_of_our_types() {
+        for (body, words) in [
+            ("[]", "an array is here where an object is expected"),
+            (r#"{"userId": 5}"#, "integer `5` is here where a string is expected"),
+            (r#"{"userId": "a", "ids": 7}"#, "integer `7` is here where an array is expected"),
+            (r#"{"userId": "a", "more": 1}"#, "there is no field `more` here, but `userId` or `ids`"),
+            ("{}", "`userId` is missing"),
+        ] {
+            assert_eq!(parse::<Shape>(body.as_bytes()).unwrap_err().detail, words, "{body}");
+        }
     }
 
     #[test]

@@ -9,11 +9,11 @@ use axum::Router;
 use axum::middleware::from_fn;
 use redis::aio::ConnectionManager;
 use store::Store;
-use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ingest::{Ingest, Pressure};
 use crate::metrics::Metrics;
+use crate::openapi;
 use crate::problem::{no_such_method, no_such_path};
 use crate::routes;
 use crate::routes::stats::Stats;
@@ -64,13 +64,6 @@ impl App {
     }
 }
 
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "EventPipeline",
-    description = "Events in, each stored once. What was acknowledged is stored or in the dead letters, for good."
-))]
-struct Document;
-
 /// The routers of the two listeners, and the document that describes the larger one.
 pub struct Routers {
     /// Port 3001.
@@ -83,7 +76,8 @@ pub struct Routers {
 pub fn routers(app: &Shared, settings: &Settings) -> Routers {
     let finish = |routes: OpenApiRouter<Shared>| {
         // Each listener describes what it serves and nothing else.
-        let (router, document) = routes.split_for_parts();
+        let (router, mut document) = routes.split_for_parts();
+        openapi::finish(&mut document);
         let json: Arc<str> = document.to_pretty_json().unwrap_or_default().into();
         let document = move || async move {
             ([(axum::http::header::CONTENT_TYPE, "application/json")], json.to_string())
@@ -99,13 +93,15 @@ pub fn routers(app: &Shared, settings: &Settings) -> Routers {
     Routers { public: finish(public()), console: finish(everything()) }
 }
 
-/// The OpenAPI document.
-pub fn openapi() -> String {
-    everything().into_openapi().to_pretty_json().unwrap_or_default()
+/// The OpenAPI document of the larger listener.
+pub fn document() -> String {
+    let mut document = everything().into_openapi();
+    openapi::finish(&mut document);
+    document.to_pretty_json().unwrap_or_default()
 }
 
 fn public() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(openapi::start())
         .merge(routes::ingest::router())
         .merge(routes::events::router())
         .merge(routes::dlq::router())

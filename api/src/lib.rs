@@ -9,6 +9,7 @@ pub mod auth;
 pub mod ingest;
 pub mod letters;
 pub mod metrics;
+pub mod openapi;
 pub mod prefer;
 pub mod problem;
 pub mod query;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use accounts::Accounts;
 use api::app::{self, App, Shared};
@@ -14,63 +14,23 @@ use api::server;
 use api::settings::Settings;
 use event::keys::Keys;
 use redis::aio::ConnectionManager;
-use service::settings::Reader;
-use service::{inside, lifecycle, telemetry};
+use service::lifecycle::{Unprepared, wait_for};
+use service::program::Program;
+use service::{inside, lifecycle};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Between two tries to reach Redis at the start.
-const REDIS_RETRY: Duration = Duration::from_secs(1);
-
 fn main() -> ExitCode {
-    let mut reader = Reader::from_env();
-    let settings = Settings::read(&mut reader);
-    match std::env::args().nth(1).as_deref() {
-        Some("--settings") => {
-            print!("{}", reader.example());
-            return ExitCode::SUCCESS;
-        }
-        Some("--openapi") => {
-            println!("{}", app::openapi());
-            return ExitCode::SUCCESS;
-        }
-        Some("--version") => {
-            println!("eventpipeline-api {}", env!("CARGO_PKG_VERSION"));
-            return ExitCode::SUCCESS;
-        }
-        Some(other) => {
-            eprintln!(
-                "eventpipeline-api takes --settings, --openapi or --version, not {other}; it is set up by environment variables"
-            );
-            return ExitCode::from(2);
-        }
-        None => (),
-    }
-    if let Err(faults) = reader.finish() {
-        eprintln!("{faults}");
-        return ExitCode::from(2);
-    }
-    telemetry::init(&settings.telemetry);
-    lifecycle::install_tls_provider();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+    let program = Program {
+        name: "eventpipeline-api",
+        version: env!("CARGO_PKG_VERSION"),
+        settings: Settings::read,
+        telemetry: |settings| &settings.telemetry,
+        prints: &[("--openapi", app::document)],
     };
-    let ended = runtime.block_on(run(settings));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    program.main(run)
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
@@ -85,7 +45,11 @@ async fn run(settings: Settings) -> Result<(), String> {
         Arc::new(move || running.get().map_or_else(|| Err("waiting for Redis".to_owned()), |app| app.ready()))
     };
     let inside = tokio::spawn(inside::serve(inside, registry.clone(), ready));
-    let Some((redis, memory_bytes)) = redis(&settings, &stop).await? else { return Ok(()) };
+    let Some((redis, facts)) = wait_for("Redis", &stop, || prepare_redis(&settings)).await? else {
+        return Ok(());
+    };
+    let memory_bytes =
+        if settings.redis_memory_bytes > 0 { settings.redis_memory_bytes } else { facts.maxmemory };
     let accounts =
         Accounts::connect(&settings.accounts, redis.clone()).await.map_err(|error| error.to_string())?;
     let store = store::connect(&settings.mongodb_uri, &settings.mongodb_database)
@@ -135,35 +99,14 @@ async fn bind(listen: std::net::SocketAddr, setting: &str) -> Result<TcpListener
         .map_err(|error| format!("{setting}={listen} cannot be listened on: {error}"))
 }
 
-/// Waits for Redis, makes the groups, and refuses a Redis that could throw frames away. `None`: told to stop.
-async fn redis(
-    settings: &Settings,
-    stop: &CancellationToken,
-) -> Result<Option<(ConnectionManager, u64)>, String> {
-    let mut said = false;
-    loop {
-        match prepare(settings).await {
-            Ok(ready) => return Ok(Some(ready)),
-            Err(stream::Error::Policy(why)) => return Err(why),
-            Err(error) if !said => {
-                tracing::warn!(%error, "waiting for Redis");
-                said = true;
+async fn prepare_redis(settings: &Settings) -> Result<(ConnectionManager, stream::ServerFacts), Unprepared> {
+    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions).await.map_err(
+        |error| {
+            if error.is_permanent() {
+                Unprepared::Never(error.to_string())
+            } else {
+                Unprepared::Later(error.to_string())
             }
-            Err(_) => (),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(REDIS_RETRY) => (),
-            () = stop.cancelled() => return Ok(None),
-        }
-    }
-}
-
-async fn prepare(settings: &Settings) -> Result<(ConnectionManager, u64), stream::Error> {
-    let mut redis = stream::connect(&settings.redis_url).await?;
-    let facts = stream::check_server(&mut redis).await?;
-    for partition in 0..settings.redis_partitions {
-        stream::ensure_group(&mut redis, &Keys::new(&settings.pipeline, partition)).await?;
-    }
-    let memory = if settings.redis_memory_bytes > 0 { settings.redis_memory_bytes } else { facts.maxmemory };
-    Ok((redis, memory))
+        },
+    )
 }

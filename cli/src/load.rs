@@ -97,6 +97,7 @@ pub async fn run(options: &Options, sender: &Sender, run: &str) -> Report {
         report.sent.accepted += sent.accepted;
         report.sent.duplicates += sent.duplicates;
         report.sent.resent += sent.resent;
+        report.sent.refusal = sent.refusal.or(report.sent.refusal);
         report.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
     }
     report.took = began.elapsed();
@@ -142,8 +143,11 @@ pub async fn command(options: Options) -> Result<bool, String> {
     let run_name = format!("load-{:08x}", getrandom::u32().unwrap_or(0));
     let report = run(&options, &sender, &run_name).await;
     print(&report);
+    if let Some(refusal) = &report.sent.refusal {
+        return Err(format!("the API at {api} refused: {refusal}"));
+    }
     if report.ledger.count(Told::Acknowledged) == 0 {
-        return Err(format!("no event was acknowledged; is the API at {api}, and may the key ingest?"));
+        return Err(format!("no event was acknowledged; is the API at {api}?"));
     }
     let Some(uri) = mongodb else {
         println!("acknowledged = stored was not checked: give --mongodb");

@@ -59,7 +59,7 @@ pub struct Sender {
 }
 
 /// What came of sending some events.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Sent {
     /// Requests that were answered with 429, 503, 504 or not at all.
     pub resent: u64,
@@ -67,6 +67,8 @@ pub struct Sent {
     pub accepted: u64,
     /// Events that were there already.
     pub duplicates: u64,
+    /// What the API said when it refused a request for good.
+    pub refusal: Option<String>,
 }
 
 impl Sender {
@@ -109,7 +111,9 @@ impl Sender {
                     _,
                     pause,
                 )) => pause,
-                Ok(_) => {
+                Ok((status, problem, _)) => {
+                    let detail = problem["detail"].as_str().unwrap_or_default();
+                    sent.refusal = Some(format!("{status}: {detail}"));
                     open.drain(..).for_each(|n| told[n] = Told::Rejected);
                     break;
                 }

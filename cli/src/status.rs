@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::dev::facts::Facts;
 
+/// How far back a figure is looked for: a minute, as the API looks every 5 s.
+const SAMPLES_BACK: usize = 12;
+
 /// What to look at, and how to print it.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -74,22 +77,47 @@ pub async fn command(options: Options) -> Result<bool, String> {
     Ok(ok)
 }
 
-/// The newest sample of `/api/v1/stats`.
+/// The newest samples of `/api/v1/stats` in words.
 fn figures(stats: &Value) {
-    let now = stats["samples"].as_array().and_then(|samples| samples.last()).unwrap_or(&Value::Null);
-    let number = |value: &Value| value.as_f64().map_or("unknown".into(), |n| format!("{n:.0}"));
-    println!(
-        "{:<12} {} events ({})",
-        "lag",
-        number(&now["lagEvents"]),
-        now["lagCertainty"].as_str().unwrap_or("Unknown")
-    );
+    let none = Vec::new();
+    let samples = stats["samples"].as_array().unwrap_or(&none);
+    let certainty = samples.last().and_then(|now| now["lagCertainty"].as_str()).unwrap_or("Unknown");
+    let of = |name| last_known(samples, name);
+    println!("{:<12} {} events ({certainty})", "lag", of("lagEvents"));
     println!(
         "{:<12} {} events/s in, {} events/s out",
         "rate",
-        number(&now["eventsInPerSecond"]),
-        number(&now["eventsOutPerSecond"])
+        of("eventsInPerSecond"),
+        of("eventsOutPerSecond")
     );
-    println!("{:<12} {}", "workers", number(&now["workers"]));
-    println!("{:<12} {} open", "dead letters", number(&now["deadLettersOpen"]));
+    println!("{:<12} {} heard of in the last 15 s", "workers", of("workers"));
+    println!("{:<12} {} open", "dead letters", of("deadLettersOpen"));
+}
+
+/// The newest figure that is known, with its age when it is not of the newest look: a busy store answers some looks
+/// too late, and the figure before says more than nothing.
+fn last_known(samples: &[Value], name: &str) -> String {
+    let known = samples.iter().rev().take(SAMPLES_BACK).enumerate().find_map(|(back, sample)| {
+        let number = sample[name].as_f64()?;
+        Some(if back == 0 {
+            format!("{number:.0}")
+        } else {
+            format!("{number:.0} (since then unknown, at {})", sample["at"].as_str().unwrap_or("?"))
+        })
+    });
+    known.unwrap_or_else(|| "unknown".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_the_newest_look_lacks_is_that_of_the_look_before_with_its_time() {
+        let samples =
+            [json!({"at": "12:00:00", "workers": 2}), json!({"at": "12:00:05", "workers": null, "lag": 7})];
+        assert_eq!(last_known(&samples, "lag"), "7");
+        assert_eq!(last_known(&samples, "workers"), "2 (since then unknown, at 12:00:00)");
+        assert_eq!(last_known(&samples, "other"), "unknown");
+    }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use event::keys::Keys;
 use redis::aio::ConnectionManager;
-use service::settings::Reader;
-use service::{inside, lifecycle, telemetry};
+use service::lifecycle::{Unprepared, wait_for};
+use service::program::Program;
+use service::{inside, lifecycle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use worker::backoff::Breaker;
@@ -22,47 +23,15 @@ use worker::settings::{Settings, SinkKind};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Between two tries to reach a store at the start.
-const RETRY: Duration = Duration::from_secs(1);
-
 fn main() -> ExitCode {
-    let mut reader = Reader::from_env();
-    let settings = Settings::read(&mut reader);
-    match std::env::args().nth(1).as_deref() {
-        Some("--settings") => {
-            print!("{}", reader.example());
-            return ExitCode::SUCCESS;
-        }
-        Some("--version") => {
-            println!("eventpipeline-worker {}", env!("CARGO_PKG_VERSION"));
-            return ExitCode::SUCCESS;
-        }
-        Some(other) => {
-            eprintln!(
-                "eventpipeline-worker takes --settings or --version, not {other}; it is set up by environment variables"
-            );
-            return ExitCode::from(2);
-        }
-        None => (),
-    }
-    if let Err(faults) = reader.finish() {
-        eprintln!("{faults}");
-        return ExitCode::from(2);
-    }
-    telemetry::init(&settings.telemetry);
-    lifecycle::install_tls_provider();
-    let ended = tokio::runtime::Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| {
-        let ended = runtime.block_on(run(settings));
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        ended
-    });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let program = Program {
+        name: "eventpipeline-worker",
+        version: env!("CARGO_PKG_VERSION"),
+        settings: Settings::read,
+        telemetry: |settings| &settings.telemetry,
+        prints: &[],
+    };
+    program.main(run)
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
@@ -76,7 +45,9 @@ async fn run(settings: Settings) -> Result<(), String> {
     let (started, breaker) = (Arc::new(AtomicBool::new(false)), Arc::new(Breaker::default()));
     tokio::spawn(inside::serve(inside, registry, ready(&started, &breaker)));
 
-    let Some(redis) = wait_for("Redis", &stop, || prepare_redis(&settings)).await? else { return Ok(()) };
+    let Some((redis, _)) = wait_for("Redis", &stop, || prepare_redis(&settings)).await? else {
+        return Ok(());
+    };
     let sink = match settings.sink {
         SinkKind::None => Sink::None,
         SinkKind::MongoDb => {
@@ -86,7 +57,7 @@ async fn run(settings: Settings) -> Result<(), String> {
             let prepare = || async {
                 store::ensure_indexes(&store, settings.retention_days)
                     .await
-                    .map_err(|e| Failed::Later(e.to_string()))
+                    .map_err(|e| Unprepared::Later(e.to_string()))
             };
             if wait_for("MongoDB", &stop, prepare).await?.is_none() {
                 return Ok(());
@@ -101,7 +72,7 @@ async fn run(settings: Settings) -> Result<(), String> {
         let Some(blocking) = wait_for("Redis", &stop, || async {
             stream::connect_blocking(&settings.redis_url, BLOCK)
                 .await
-                .map_err(|e| Failed::Later(e.to_string()))
+                .map_err(|e| Unprepared::Later(e.to_string()))
         })
         .await?
         else {
@@ -144,54 +115,14 @@ fn ready(started: &Arc<AtomicBool>, breaker: &Arc<Breaker>) -> inside::Ready {
     })
 }
 
-/// Why something could not be prepared.
-enum Failed {
-    /// It may work later.
-    Later(String),
-    /// It never will, as things are set.
-    Never(String),
-}
-
-async fn prepare_redis(settings: &Settings) -> Result<ConnectionManager, Failed> {
-    let later = |error: stream::Error| match error {
-        stream::Error::Policy(why) => Failed::Never(why),
-        stream::Error::Redis(error) => Failed::Later(error.to_string()),
-    };
-    let mut redis = stream::connect(&settings.redis_url).await.map_err(later)?;
-    stream::check_server(&mut redis).await.map_err(later)?;
-    for partition in 0..settings.redis_partitions {
-        stream::ensure_group(&mut redis, &Keys::new(&settings.pipeline, partition)).await.map_err(later)?;
-    }
-    Ok(redis)
-}
-
-/// Tries until it works, saying once that it waits. `None`: told to stop.
-async fn wait_for<T, F>(
-    what: &str,
-    stop: &CancellationToken,
-    prepare: impl Fn() -> F,
-) -> Result<Option<T>, String>
-where
-    F: Future<Output = Result<T, Failed>>,
-{
-    let mut said = false;
-    loop {
-        let prepared = tokio::select! {
-            prepared = prepare() => prepared,
-            () = stop.cancelled() => return Ok(None),
-        };
-        match prepared {
-            Ok(prepared) => return Ok(Some(prepared)),
-            Err(Failed::Never(why)) => return Err(why),
-            Err(Failed::Later(why)) if !said => {
-                tracing::warn!(why, "waiting for {what}");
-                said = true;
+async fn prepare_redis(settings: &Settings) -> Result<(ConnectionManager, stream::ServerFacts), Unprepared> {
+    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions).await.map_err(
+        |error| {
+            if error.is_permanent() {
+                Unprepared::Never(error.to_string())
+            } else {
+                Unprepared::Later(error.to_string())
             }
-            Err(Failed::Later(_)) => (),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => (),
-            () = stop.cancelled() => return Ok(None),
-        }
-    }
+        },
+    )
 }

@@ -55,7 +55,14 @@ pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Resul
 fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let media = given.split(';').next().unwrap_or("").trim();
-    if media.eq_ignore_ascii_case("application/json") {
+    // JSON is UTF-8 (RFC 8259 §8.1): another charset would be misread without anybody noticing.
+    let charset = given.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    if media.eq_ignore_ascii_case("application/json")
+        && charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
+    {
         return Ok(());
     }
     let detail = if given.is_empty() {
@@ -66,7 +73,7 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     let problem = Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
-        format!("{detail}; send application/json"),
+        format!("{detail}; send application/json in UTF-8"),
     );
     Err(problem.header(header::ACCEPT, "application/json"))
 }

@@ -17,6 +17,7 @@ use crate::auth::Caller;
 use crate::ingest::{Failure, unix_ms};
 pub use crate::letters::{DeadLetter, Letter};
 use crate::letters::{Filter, Group, Payload, REPLAY_BYTES_MAX, StatusFilter, closing, groups};
+use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Cursor, Id, LIMIT_MAX, Params};
 use crate::routes::events::{QUERY_TIME_MAX, answer, before, binary};
@@ -110,8 +111,7 @@ pub struct Skipped {
     ("code" = Option<String>, Query, description = "Code of the cause"),
     ("type" = Option<String>, Query, description = "Type of the event"),
     ("userId" = Option<String>, Query, description = "Whose event"),
-    ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when left out"),
-    ("cursor" = Option<String>, Query, description = "nextCursor of the answer before"),
+    Paging,
 ), responses(
     (status = 200, description = "Some dead letters, and counts by cause", body = LetterList),
     (status = 400, description = "A query parameter that cannot be", body = Problem, content_type = "application/problem+json"),
@@ -234,7 +234,8 @@ async fn one(
     Ok(axum::Json(LetterReply { letter: letter.summary(), payload: letter.decoded() }))
 }
 
-/// Queue dead letters again, past the marks of seen ids. Those that fail again come back with one more attempt.
+/// Queue dead letters again, discarded ones too, past the marks of seen ids. Those that fail again come back with one
+/// more attempt.
 #[utoipa::path(post, path = "/api/v1/dlq/replay", tag = "dead letters", request_body = Selection, responses(
     (status = 200, description = "Queued again", body = Done),
     (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),

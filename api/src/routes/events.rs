@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::admin::internal;
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Cursor, Id, Params};
 use crate::routes::dlq::{DeadLetter, Letter};
@@ -78,8 +79,7 @@ pub struct EventReply {
     ("type" = Option<String>, Query, description = "Only of this type"),
     ("from" = Option<String>, Query, description = "RFC 3339: at or after this moment"),
     ("to" = Option<String>, Query, description = "RFC 3339: before this moment"),
-    ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when left out. A page of large events may be shorter"),
-    ("cursor" = Option<String>, Query, description = "nextCursor of the answer before"),
+    Paging,
 ), responses(
     (status = 200, description = "Some events", body = EventList),
     (status = 400, description = "A query parameter that cannot be", body = Problem, content_type = "application/problem+json"),

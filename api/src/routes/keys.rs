@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use crate::admin::{Admin, Json, may_look, origin};
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Id, Params};
 use crate::stored::rfc3339;
@@ -129,11 +130,9 @@ pub fn moment(at: OffsetDateTime) -> String {
 
 /// API keys, newest first, revoked ones too.
 #[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(
-    ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when left out"),
-    ("cursor" = Option<String>, Query, description = "nextCursor of the answer before"),
+    Paging,
 ), responses(
     (status = 200, description = "Some keys", body = KeyList),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list(
     State(app): State<Shared>,
@@ -151,7 +150,6 @@ async fn list(
 /// Make an API key.
 #[utoipa::path(post, path = "/api/v1/keys", tag = "keys", request_body = CreateKey, responses(
     (status = 201, description = "Made; the only answer with the whole key", body = CreatedKey),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn create(
@@ -171,7 +169,6 @@ async fn create(
     ("id" = String, Path, description = "The public part of the key"),
 ), responses(
     (status = 200, description = "Revoked, now or before", body = Key),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such key", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Ask again", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -32,7 +32,6 @@ pub struct StatsReply {
 /// The last 15 minutes.
 #[utoipa::path(get, path = "/api/v1/stats", tag = "stats", responses(
     (status = 200, description = "Samples, oldest first", body = StatsReply),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn stats(State(app): State<Shared>, caller: Caller) -> Result<Json<StatsReply>, Problem> {
     caller.require(Scope::Read)?;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::admin::{Admin, Json, may_look, origin};
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Id, Params};
 use crate::routes::auth::RoleName;
@@ -90,11 +91,9 @@ impl From<UserInfo> for User {
 
 /// People, newest first.
 #[utoipa::path(get, path = "/api/v1/users", tag = "users", params(
-    ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 when left out"),
-    ("cursor" = Option<String>, Query, description = "nextCursor of the answer before"),
+    Paging,
 ), responses(
     (status = 200, description = "Some people", body = UserList),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list(
     State(app): State<Shared>,
@@ -118,7 +117,6 @@ async fn list(
 /// Make a person.
 #[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = CreateUser, responses(
     (status = 201, description = "Made", body = User),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The e-mail is taken", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -138,7 +136,6 @@ async fn create(
     ("id" = String, Path, description = "Whom"),
 ), request_body = UpdateUser, responses(
     (status = 200, description = "As they are now", body = User),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Nobody of that id", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The last administrator, or the e-mail is taken", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
@@ -165,7 +162,6 @@ async fn update(
     ("id" = String, Path, description = "Whom"),
 ), responses(
     (status = 204, description = "Deleted"),
-    (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Nobody of that id", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The last administrator", body = Problem, content_type = "application/problem+json"),
 ))]

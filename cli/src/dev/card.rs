@@ -7,7 +7,7 @@ use local::mongo::Kind;
 use super::pipeline::Pipeline;
 
 /// Prints it.
-pub fn print(pipeline: &Pipeline, data: &Path) {
+pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool) {
     let (api, key) = (pipeline.api(0), &pipeline.setup.secrets.api_key);
     let stores = &pipeline.stores;
     let secrets = &pipeline.setup.secrets;
@@ -19,7 +19,11 @@ pub fn print(pipeline: &Pipeline, data: &Path) {
     println!("  API       {api}");
     println!("  console   {}   (serves /api until the console comes)", pipeline.console(0));
     println!("  login     {}  {}", secrets.admin_email, secrets.admin_password);
-    println!("  API key   {key}");
+    if key_works {
+        println!("  API key   {key}");
+    } else {
+        println!("  API key   the first one was revoked: make another as the login above, or `make reset`");
+    }
     println!("  Redis     {}", stores.redis_url());
     println!("  Postgres  127.0.0.1:{}", stores.postgres.spec.port);
     println!("  MongoDB   {}  ({mongo})", stores.mongodb_uri());
@@ -33,6 +37,7 @@ pub fn print(pipeline: &Pipeline, data: &Path) {
         );
     }
     println!("\n  Send an event, and read it back:\n");
+    let key = if key_works { key } else { "YOUR-KEY" };
     println!("  curl -sS {api}/api/v1/events -H 'X-Api-Key: {key}' -H 'Content-Type: application/json' \\");
     println!(
         "    -d '{{\"id\":\"first\",\"type\":\"hello\",\"userId\":\"me\",\"properties\":{{\"from\":\"a laptop\"}}}}'"

@@ -6,6 +6,14 @@ use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
 
+/// Says who has the lock.
+pub fn taken(data: &Path, pid: &str) -> String {
+    format!(
+        "a pipeline runs on {} already (pid {pid}); stop it with `eventpipeline stop`, or choose another folder with --data",
+        data.display()
+    )
+}
+
 /// Held while a pipeline runs.
 pub struct Lock {
     _file: Flock<File>,
@@ -27,7 +35,7 @@ impl Lock {
             .map_err(fault)?;
         let mut file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
             let pid = std::fs::read_to_string(&path).unwrap_or_default();
-            format!("a pipeline runs on {} already (pid {}); stop it with `eventpipeline stop`, or choose another folder with --data", data.display(), pid.trim())
+            taken(data, pid.trim())
         })?;
         file.set_len(0).map_err(fault)?;
         writeln!(file, "{}", std::process::id()).map_err(fault)?;

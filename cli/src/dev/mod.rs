@@ -53,9 +53,9 @@ pub struct Options {
 /// Runs until Ctrl-C or SIGTERM.
 pub async fn command(options: &Options) -> Result<(), String> {
     let manifest = Manifest::read(&options.file)?;
-    std::fs::create_dir_all(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
-    let lock = Lock::take(&options.data)?;
-    let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
+    if let Some(pid) = Lock::holder(&options.data) {
+        return Err(lock::taken(&options.data, &pid.to_string()));
+    }
     for (port, what, flag) in
         [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")]
     {
@@ -66,6 +66,9 @@ pub async fn command(options: &Options) -> Result<(), String> {
             return Err(error.to_string());
         }
     }
+    private_folder(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
+    let lock = Lock::take(&options.data)?;
+    let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
     let not_used = manifest.not_used_here();
     if !not_used.is_empty() {
         println!("not used on a laptop: spec.{}", not_used.join(", spec."));
@@ -89,7 +92,8 @@ pub async fn command(options: &Options) -> Result<(), String> {
         () = stop.cancelled() => return Ok(()),
     };
     pipeline.facts().write(&options.data)?;
-    card::print(&pipeline, &options.data);
+    let key_works = pipeline.first_key_works().await;
+    card::print(&pipeline, &options.data, key_works);
     watch(&mut pipeline, &options.data, &stop).await;
 
     println!("stopping: the API, then the workers, then the stores …");
@@ -98,6 +102,12 @@ pub async fn command(options: &Options) -> Result<(), String> {
     drop(lock);
     println!("stopped; the data are in {}", options.data.display());
     Ok(())
+}
+
+/// The events, keys and passwords in it are nobody else's.
+fn private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// The usual ports, or free ones where others are at home.

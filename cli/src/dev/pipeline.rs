@@ -135,6 +135,14 @@ impl Pipeline {
         api.ready(|| async { answers(urls[0].clone()).await && answers(urls[1].clone()).await }).await
     }
 
+    /// Whether the first key still works; a person may have revoked it.
+    pub async fn first_key_works(&self) -> bool {
+        let url = format!("{}/api/v1/limits", self.api(0));
+        let request = reqwest::Client::new().get(url).header("x-api-key", &self.setup.secrets.api_key);
+        let answer = request.timeout(Duration::from_secs(5)).send().await;
+        answer.is_ok_and(|answer| answer.status() != reqwest::StatusCode::UNAUTHORIZED)
+    }
+
     /// Starts one more worker process.
     pub fn start_worker(&mut self) -> Result<(), Error> {
         let inside = self.port(0)?;

@@ -38,6 +38,20 @@ async fn manager(url: &str, response_timeout: Duration) -> redis::RedisResult<Co
     ConnectionManager::new_with_config(client, config).await
 }
 
+/// What every service does first: connects, checks the server, makes the group of each partition.
+pub async fn prepare(
+    url: &str,
+    pipeline: &str,
+    partitions: u32,
+) -> Result<(ConnectionManager, ServerFacts), Error> {
+    let mut redis = connect(url).await?;
+    let facts = check_server(&mut redis).await?;
+    for partition in 0..partitions {
+        ensure_group(&mut redis, &Keys::new(pipeline, partition)).await?;
+    }
+    Ok((redis, facts))
+}
+
 /// What matters of how a Redis is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerFacts {

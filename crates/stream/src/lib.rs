@@ -5,7 +5,7 @@ mod connect;
 mod observe;
 mod scripts;
 
-pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group};
+pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare};
 pub use observe::{PartitionView, WorkerView, observe};
 pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
 
@@ -18,6 +18,13 @@ pub enum Error {
     /// Redis is set up so that it could throw acknowledged events away.
     #[error("{0}")]
     Policy(String),
+}
+
+impl Error {
+    /// Whether trying again changes nothing until somebody sets Redis up differently.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Policy(_))
+    }
 }
 
 /// Whether Redis says that the stream's group is gone: after its data were lost, or a fresh Redis took its place.

@@ -1,0 +1,72 @@
+//! The OpenAPI document. Answers that every protected route shares are added here once, not written at each route.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement};
+use utoipa::{IntoParams, OpenApi};
+
+/// Paths that ask nobody who they are.
+const OPEN: &[&str] = &["/api/live", "/api/ready", "/api/health", "/api/v1/auth/login"];
+/// Answers of every other path.
+const SHARED: &[(&str, &str)] = &[
+    ("401", "No key or token, or one that is not good (any more)"),
+    ("403", "The key's scopes or the person's role do not allow it"),
+    ("503", "A store is away; the detail says which"),
+];
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "EventPipeline",
+    description = "Events in, each stored once. What was acknowledged is stored or in the dead letters, for good."
+))]
+struct Document;
+
+/// The document before any route.
+pub fn start() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Paging, the same in every list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "only described; `query::Params` reads them")]
+pub struct Paging {
+    /// 1 to 1,000; 100 when left out. A page of large rows may be shorter
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// nextCursor of the answer before
+    cursor: Option<String>,
+}
+
+/// Adds to each protected route who may ask and what refusals look like.
+pub fn finish(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        if OPEN.contains(&path.as_str()) {
+            continue;
+        }
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        operations.into_iter().flatten().for_each(protect);
+    }
+    let components = document.components.get_or_insert_default();
+    let key = ApiKeyValue::with_description("X-Api-Key", "An API key, `epk_…`; also taken as a Bearer token");
+    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.add_security_scheme("person", SecurityScheme::Http(token));
+}
+
+fn protect(operation: &mut Operation) {
+    let who = ["apiKey", "person"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, []));
+    operation.security = Some(who.into());
+    for (status, description) in SHARED {
+        operation
+            .responses
+            .responses
+            .entry((*status).to_owned())
+            .or_insert_with(|| RefOr::T(problem(description)));
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+}
