@@ -1,0 +1,41 @@
+//! Makes the derived schema small and plain. Nothing is lost: `null` counts as absent where a field is not nullable,
+//! and blocks get their defaults from their fields.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use serde_json::json;
+
+pub(crate) fn definition(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut definition.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            node(schema);
+        }
+    }
+    definition
+}
+
+fn node(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    // Bounds say more than the width of a number.
+    schema.format.take_if(|format| format.starts_with("int"));
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        node(property);
+        // Kubernetes fills in the fields of a block that it made from a default.
+        if property.properties.is_some() && property.default.is_some() {
+            property.default = Some(JSON(json!({})));
+        }
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(item)) => {
+            // The list says it already.
+            item.description = None;
+            node(item);
+        }
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(node),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
+        node(value);
+    }
+}

@@ -1,0 +1,130 @@
+//! What every part that has pods may set. A handful of fields, not a whole pod: that is what keeps the definition
+//! small, and what lets the operator promise that every pod meets Pod Security `restricted`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bounds;
+use crate::defaults::number;
+
+/// The pods of one part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Full image reference of this part, in place of the one that comes with the operator's release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::image")]
+    pub image: Option<String>,
+    /// CPU and memory of a pod of this part. Absent: small requests, a memory limit, and no CPU limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// Labels that a node must have to run pods of this part.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "bounds::labels")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that pods of this part put up with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub tolerations: Vec<Toleration>,
+    /// How pods of this part are spread over the cluster. Absent: over nodes, as far as possible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
+    pub topology_spread: Vec<TopologySpread>,
+    /// Labels added to pods of this part. Labels that begin with `app.kubernetes.io/` stay the operator's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "bounds::labels")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations added to pods of this part.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "bounds::annotations")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// CPU and memory of one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// What the scheduler sets aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Amounts>,
+    /// What may not be exceeded: above its memory a container is killed, above its CPU it is slowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Amounts>,
+}
+
+/// Amounts of CPU and memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Amounts {
+    /// CPU, such as `250m` (a quarter of a core) or `2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub cpu: Option<String>,
+    /// Memory, such as `512Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub memory: Option<String>,
+}
+
+/// A taint that is put up with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Toleration {
+    /// Key of the taint. Absent, with operator `Exists`: every taint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 316))]
+    pub key: Option<String>,
+    /// Whether the taint must have this value, or only exist.
+    #[serde(default)]
+    pub operator: TolerationOperator,
+    /// Value of the taint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub value: Option<String>,
+    /// Effect of the taint. Absent: every effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::toleration_effect")]
+    pub effect: Option<String>,
+    /// How long a pod stays on a node that gets such a `NoExecute` taint. Absent: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub toleration_seconds: Option<i32>,
+}
+
+/// How a taint is matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TolerationOperator {
+    /// Key and value are the same.
+    #[default]
+    Equal,
+    /// The key is there.
+    Exists,
+}
+
+/// How pods are spread over one kind of place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TopologySpread {
+    /// Label of nodes that names the place, such as `topology.kubernetes.io/zone`.
+    #[schemars(length(min = 1, max = 316))]
+    pub topology_key: String,
+    /// By how many pods two places may differ.
+    #[serde(default = "number::<1>")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_skew: i32,
+    /// What happens to a pod that cannot be placed so.
+    #[serde(default)]
+    pub when_unsatisfiable: WhenUnsatisfiable,
+}
+
+/// What happens to a pod that would break the spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum WhenUnsatisfiable {
+    /// It is placed all the same.
+    #[default]
+    ScheduleAnyway,
+    /// It waits.
+    DoNotSchedule,
+}

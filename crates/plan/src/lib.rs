@@ -1,0 +1,14 @@
+//! What is decided, as functions from what was observed to what should be done. Pure: no clients, no clock, no
+//! async, no environment, no randomness; time comes in with the observation.
+
+pub mod images;
+pub mod names;
+pub mod orphans;
+pub mod quantity;
+pub mod resources;
+pub mod secrets;
+pub mod status;
+pub mod validate;
+
+pub use images::Images;
+pub use validate::{Fault, ValidatedPipeline, validate};

@@ -1,0 +1,43 @@
+//! Every object of every example, as YAML: what a change of the plan changes is read here.
+
+mod common;
+
+use std::fmt::Write as _;
+
+use plan::{resources, secrets};
+
+fn written(name: &str) -> String {
+    let pipeline = common::example(name);
+    let mut text = String::new();
+    for secret in secrets::wanted(&pipeline) {
+        writeln!(text, "# Secret {}, made if absent: {:?}", secret.name, secret.keys).unwrap();
+    }
+    for secret in secrets::required(&pipeline) {
+        writeln!(text, "# Secret {} must have {} ({})", secret.name, secret.key, secret.field).unwrap();
+    }
+    for object in resources::objects(&pipeline) {
+        writeln!(text, "---\n# after: {:?}", object.after).unwrap();
+        text.push_str(&serde_yaml::to_string(&object.body).unwrap());
+    }
+    text
+}
+
+#[test]
+fn the_objects_of_the_minimal_example_are_these() {
+    insta::assert_snapshot!(written("minimal"));
+}
+
+#[test]
+fn the_objects_of_the_laptop_example_are_these() {
+    insta::assert_snapshot!(written("laptop"));
+}
+
+#[test]
+fn the_objects_of_the_e2e_example_are_these() {
+    insta::assert_snapshot!(written("e2e"));
+}
+
+#[test]
+fn the_objects_of_the_production_example_are_these() {
+    insta::assert_snapshot!(written("production"));
+}
