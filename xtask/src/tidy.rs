@@ -13,6 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
+    ("eventpipeline-plan", &[]),
+    ("eventpipeline-bootstrap", &["eventpipeline-plan"]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
     ("eventpipeline-accounts", &["eventpipeline-event"]),

@@ -2,6 +2,7 @@
 //! async, no environment, no randomness; time comes in with the observation.
 
 pub mod images;
+pub mod mongo;
 pub mod names;
 pub mod orphans;
 pub mod quantity;

@@ -1,0 +1,64 @@
+//! Reading one member: greeting, status, configuration. Codes say what an empty one is.
+
+use bson::{Document, doc};
+use plan::mongo::observed::{Fault, Member, Read, SetConfig, State};
+
+use crate::client::{READ_TIME, Server};
+use crate::login::Login;
+
+const INVALID_REPLICA_SET_CONFIG: i32 = 93;
+const NOT_YET_INITIALIZED: i32 = 94;
+
+/// Looks at a member of a wanted set.
+pub(crate) async fn look(host: &str, login: &Login) -> Member {
+    let member = |state, config| Member { host: host.to_owned(), state, config };
+    let server = match Server::member(host, login).await {
+        Ok(server) => server,
+        Err(fault) => return member(without_answer(fault), None),
+    };
+    let read = read(&server).await;
+    server.close().await;
+    match read {
+        Ok((state, config)) => member(state, config),
+        Err(fault) => member(without_answer(fault), None),
+    }
+}
+
+fn without_answer(fault: Fault) -> State {
+    if fault.code.is_some() { State::Failed(fault) } else { State::Unreachable(fault) }
+}
+
+async fn read(server: &Server) -> Read<(State, Option<SetConfig>)> {
+    let hello = server.run("admin", doc! {"hello": 1}, READ_TIME).await?;
+    let status = server.run("admin", doc! {"replSetGetStatus": 1}, READ_TIME).await;
+    let config = match server.run("admin", doc! {"replSetGetConfig": 1}, READ_TIME).await {
+        Ok(reply) => Some(parse(&reply)?),
+        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => None,
+        Err(fault) => return Err(fault),
+    };
+    let is = |field: &str| hello.get_bool(field).unwrap_or(false);
+    let state = match (status, &config) {
+        // Only both answers together make a member empty: one may have been given before a heartbeat brought the other.
+        (Err(fault), None) if fault.code == Some(NOT_YET_INITIALIZED) => State::Ghost,
+        (Err(fault), _) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => State::Removed,
+        (Err(fault), _) if fault.code != Some(NOT_YET_INITIALIZED) => return Err(fault),
+        (Ok(_), Some(_)) if is("isWritablePrimary") => State::Primary,
+        (Ok(_), Some(_)) if is("secondary") => State::Secondary,
+        _ => State::Other,
+    };
+    Ok((state, config))
+}
+
+fn parse(reply: &Document) -> Read<SetConfig> {
+    let unreadable = || Fault::of_network("the member's configuration has not the fields it should have");
+    let config = reply.get_document("config").map_err(|_| unreadable())?;
+    let settings = config.get_document("settings").map_err(|_| unreadable())?;
+    let members = config.get_array("members").map_err(|_| unreadable())?;
+    let hosts =
+        members.iter().filter_map(|member| Some(member.as_document()?.get_str("host").ok()?.to_owned()));
+    Ok(SetConfig {
+        id: config.get_str("_id").map_err(|_| unreadable())?.to_owned(),
+        replica_set_id: settings.get_object_id("replicaSetId").map_err(|_| unreadable())?.to_hex(),
+        hosts: hosts.collect(),
+    })
+}

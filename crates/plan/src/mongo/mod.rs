@@ -1,0 +1,19 @@
+//! The bootstrap of a sharded MongoDB: what is wanted, what was seen, and the one next step.
+//!
+//! Invariants: a set is initiated only when every member was reached and none has a configuration, and never when our
+//! record or the cluster knows it; what was initiated is recorded before anything else is done; status may veto an
+//! initiation, nothing but the servers can vouch for one.
+
+pub mod codes;
+mod collections;
+pub mod observed;
+pub mod progress;
+mod sets;
+pub mod step;
+pub mod topology;
+
+pub use codes::{Class, Command, class};
+pub use observed::Observed;
+pub use progress::{Progress, progress};
+pub use step::{Pace, Refusal, Rung, Step, Wait, next_step};
+pub use topology::Wanted;

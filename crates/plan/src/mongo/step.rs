@@ -1,0 +1,487 @@
+//! The ladder: from what is wanted and what was seen to exactly one action, a wait, a refusal, or ready.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::codes::{Class, Command, class};
+use super::observed::{Cluster, Fault, Keys, Login, Observed, RouterState, State};
+use super::topology::{User, Wanted};
+use super::{collections, sets};
+
+/// Elections, connections and locks pass within seconds.
+const SOON: Duration = Duration::from_secs(2);
+/// What a person must mend need not be asked about more often.
+const SLOWLY: Duration = Duration::from_secs(30);
+
+/// Where on the ladder. Users read the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// The wanted cluster itself.
+    Topology,
+    /// The config set is initiated, recorded and has a primary.
+    ConfigServers,
+    /// The users are on the config set.
+    Users,
+    /// A set was initiated and our record does not know it yet.
+    Record,
+    /// Every shard is initiated, recorded and has a primary.
+    Shards,
+    /// A router lets the operator in.
+    Routers,
+    /// Reads and writes are by majority unless they say otherwise.
+    DefaultConcern,
+    /// Every shard is in the cluster.
+    AddShards,
+    /// Every collection is sharded.
+    ShardCollections,
+    /// Every index is there.
+    Indexes,
+    /// Every member and every router is up, and nothing is there that is not wanted.
+    Members,
+    /// Nothing is left to do.
+    Ready,
+}
+
+impl Rung {
+    /// The word that users read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Topology => "Topology",
+            Self::ConfigServers => "ConfigServers",
+            Self::Users => "Users",
+            Self::Record => "Record",
+            Self::Shards => "Shards",
+            Self::Routers => "Routers",
+            Self::DefaultConcern => "DefaultConcern",
+            Self::AddShards => "AddShards",
+            Self::ShardCollections => "ShardCollections",
+            Self::Indexes => "Indexes",
+            Self::Members => "Members",
+            Self::Ready => "Ready",
+        }
+    }
+}
+
+/// How soon to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It passes by itself within seconds.
+    Soon,
+    /// Someone may have to mend it.
+    Slowly,
+}
+
+impl Pace {
+    /// The time until the next look.
+    pub fn delay(self) -> Duration {
+        match self {
+            Self::Soon => SOON,
+            Self::Slowly => SLOWLY,
+        }
+    }
+
+    /// How soon to read again after a read failed.
+    fn after(fault: &Fault) -> Self {
+        match fault.code.map(|code| class(Command::Read, code)) {
+            None | Some(Class::RetrySoon) => Self::Soon,
+            Some(_) => Self::Slowly,
+        }
+    }
+}
+
+/// Nothing to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Where on the ladder.
+    pub rung: Rung,
+    /// What is waited for, for people.
+    pub message: String,
+    /// How soon to look again.
+    pub pace: Pace,
+}
+
+/// Nothing will be done until a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// All members of a set that held data are empty.
+    #[error(
+        "replica set {set} is known ({evidence}), and every volume of it is empty: its data is gone. It is not \
+         initiated again, since its users' events would then read as empty without an error. Restore the volumes of \
+         {hosts}; or, if the data is not needed, delete the pipeline with its volumes and Secrets and create it again"
+    )]
+    DataLost {
+        /// The set.
+        set: String,
+        /// How it is known.
+        evidence: String,
+        /// Its members.
+        hosts: String,
+    },
+    /// A volume holds the data of another set.
+    #[error(
+        "{host} of replica set {set} has a volume of another set: {found}. Nothing is deleted. Give {host} the volume \
+         that belongs to it, or an empty one"
+    )]
+    VolumeConflict {
+        /// The set.
+        set: String,
+        /// The member.
+        host: String,
+        /// What its volume says.
+        found: String,
+    },
+    /// What is wanted cannot be, or is not what runs.
+    #[error("{0}")]
+    InvalidTopology(String),
+    /// A collection is sharded by another key.
+    #[error(
+        "{namespace} is sharded by {{{found}}}, wanted is {{{wanted}}}. A collection is never resharded by itself: move \
+         the data to a new database, or reshard it by hand"
+    )]
+    ShardedOtherwise {
+        /// `database.collection`.
+        namespace: String,
+        /// Its key.
+        found: String,
+        /// The wanted key.
+        wanted: String,
+    },
+    /// An index is in the way.
+    #[error(
+        "index {name} of {namespace} {found}. Drop it by hand if nothing else needs it; it is then made as wanted"
+    )]
+    IndexConflict {
+        /// `database.collection`.
+        namespace: String,
+        /// The index.
+        name: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Refusal {
+    /// The reason of a condition.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::DataLost { .. } => "DataLost",
+            Self::VolumeConflict { .. } => "VolumeConflict",
+            Self::InvalidTopology(_) => "InvalidTopology",
+            Self::ShardedOtherwise { .. } => "ShardedOtherwise",
+            Self::IndexConflict { .. } => "IndexConflict",
+        }
+    }
+}
+
+/// The one thing to do next. It names the server, so that whoever does it has nothing left to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `replSetInitiate` with all members.
+    Initiate {
+        /// The set.
+        set: String,
+        /// The member that is asked.
+        via: String,
+        /// All members.
+        hosts: Vec<String>,
+        /// Whether it is the config set.
+        config_server: bool,
+    },
+    /// Write into our record that a set was initiated.
+    Record {
+        /// The set.
+        set: String,
+        /// Its `replicaSetId`.
+        replica_set_id: String,
+    },
+    /// `createUser` in `admin` of the config set.
+    CreateUser {
+        /// The config set's primary.
+        primary: String,
+        /// The user.
+        user: User,
+    },
+    /// `updateUser`: our password, the wanted roles.
+    UpdateUser {
+        /// The config set's primary.
+        primary: String,
+        /// The user.
+        user: User,
+    },
+    /// `setDefaultRWConcern`: majority.
+    SetDefaultConcern {
+        /// The router.
+        router: String,
+    },
+    /// `addShard` with all hosts.
+    AddShard {
+        /// The router.
+        router: String,
+        /// The shard.
+        name: String,
+        /// `set/host,host`.
+        connection: String,
+    },
+    /// `enableSharding`, which MongoDB before 6 wants.
+    EnableSharding {
+        /// The router.
+        router: String,
+        /// The database.
+        database: String,
+    },
+    /// `createIndexes` with one index.
+    CreateIndex {
+        /// The router.
+        router: String,
+        /// The database.
+        database: String,
+        /// The collection.
+        collection: String,
+        /// The index's name.
+        name: String,
+        /// Its fields.
+        keys: Keys,
+        /// Its TTL.
+        expire_after_seconds: Option<u64>,
+    },
+    /// `shardCollection` by a hashed field.
+    ShardCollection {
+        /// The router.
+        router: String,
+        /// `database.collection`.
+        namespace: String,
+        /// The field.
+        hashed_field: String,
+    },
+    /// `collMod`: another TTL.
+    ChangeTtl {
+        /// The router.
+        router: String,
+        /// The database.
+        database: String,
+        /// The collection.
+        collection: String,
+        /// The index's fields.
+        keys: Keys,
+        /// The wanted TTL.
+        expire_after_seconds: u64,
+    },
+    /// Nothing now.
+    Wait(Wait),
+    /// Nothing until a person decides.
+    Refused(Refusal),
+    /// All is as wanted.
+    Ready,
+}
+
+impl Step {
+    /// Where on the ladder it stands; a refusal stands at the topology.
+    pub fn rung(&self) -> Rung {
+        match self {
+            Self::Initiate { config_server: true, .. } => Rung::ConfigServers,
+            Self::Initiate { .. } => Rung::Shards,
+            Self::Record { .. } => Rung::Record,
+            Self::CreateUser { .. } | Self::UpdateUser { .. } => Rung::Users,
+            Self::SetDefaultConcern { .. } => Rung::DefaultConcern,
+            Self::AddShard { .. } => Rung::AddShards,
+            Self::EnableSharding { .. } | Self::ShardCollection { .. } => Rung::ShardCollections,
+            Self::CreateIndex { .. } | Self::ChangeTtl { .. } => Rung::Indexes,
+            Self::Wait(wait) => wait.rung,
+            Self::Refused(_) => Rung::Topology,
+            Self::Ready => Rung::Ready,
+        }
+    }
+
+    /// The word that users read: the rung, or why nothing is done.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.reason(),
+            _ => self.rung().word(),
+        }
+    }
+
+    /// Whether it changes anything.
+    pub fn is_action(&self) -> bool {
+        !matches!(self, Self::Wait(_) | Self::Refused(_) | Self::Ready)
+    }
+
+    pub(super) fn wait(rung: Rung, pace: Pace, message: impl Into<String>) -> Self {
+        Self::Wait(Wait { rung, message: message.into(), pace })
+    }
+
+    pub(super) fn unread(rung: Rung, what: &str, fault: &Fault) -> Self {
+        Self::wait(rung, Pace::after(fault), format!("{what} could not be read: {fault}"))
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::InvalidTopology(message.into()))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initiate { set, hosts, .. } => {
+                write!(f, "initiate replica set {set} of {}", hosts.join(", "))
+            }
+            Self::Record { set, replica_set_id } => write!(f, "record that {set} is {replica_set_id}"),
+            Self::CreateUser { user, .. } => write!(f, "create user {}", user.name),
+            Self::UpdateUser { user, .. } => write!(f, "set password and roles of user {}", user.name),
+            Self::SetDefaultConcern { .. } => f.write_str("make reads and writes wait for a majority"),
+            Self::AddShard { name, .. } => write!(f, "add shard {name}"),
+            Self::EnableSharding { database, .. } => write!(f, "enable sharding of {database}"),
+            Self::CreateIndex { collection, name, .. } => write!(f, "create index {name} of {collection}"),
+            Self::ShardCollection { namespace, hashed_field, .. } => {
+                write!(f, "shard {namespace} by the hash of {hashed_field}")
+            }
+            Self::ChangeTtl { collection, expire_after_seconds, .. } => {
+                write!(f, "keep documents of {collection} for {expire_after_seconds} s")
+            }
+            Self::Wait(wait) => f.write_str(&wait.message),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Ready => f.write_str("ready"),
+        }
+    }
+}
+
+/// The one next step.
+pub fn next_step(wanted: &Wanted, observed: &Observed) -> Step {
+    if let Err(invalid) = wanted.check() {
+        return Step::invalid(invalid.to_string());
+    }
+    let ladder = sets::config(wanted, observed)
+        .or_else(|| users(wanted, observed))
+        .or_else(|| sets::shards(wanted, observed));
+    if let Some(step) = ladder {
+        return step;
+    }
+    let cluster = match routers(observed) {
+        Ok(cluster) => cluster,
+        Err(step) => return step,
+    };
+    concern(cluster)
+        .or_else(|| add_shards(wanted, cluster))
+        .or_else(|| collections::sharded(wanted, cluster))
+        .or_else(|| collections::indexed(wanted, cluster))
+        .or_else(|| strangers(wanted, cluster))
+        .or_else(|| members(wanted, observed))
+        .unwrap_or(Step::Ready)
+}
+
+fn users(wanted: &Wanted, observed: &Observed) -> Option<Step> {
+    let unseen = || Step::wait(Rung::Users, Pace::Soon, "the users were not read yet");
+    let (Some(primary), Some(read)) = (observed.primary(&wanted.config.name), observed.users.as_ref()) else {
+        return Some(unseen());
+    };
+    let seen = match read {
+        Ok(seen) => seen,
+        Err(fault) => return Some(Step::unread(Rung::Users, "the users", fault)),
+    };
+    wanted.users().into_iter().find_map(|user| {
+        let (primary, user) = (primary.to_owned(), user.clone());
+        let Some(there) = seen.get(&user.name) else { return Some(Step::CreateUser { primary, user }) };
+        let lacks_role = user.roles.iter().any(|role| !there.roles.contains(role));
+        let refused = there.login == Login::Refused;
+        (lacks_role || refused).then_some(Step::UpdateUser { primary, user })
+    })
+}
+
+fn routers(observed: &Observed) -> Result<&Cluster, Step> {
+    let stranger = observed.routers.iter().find(|router| router.state == RouterState::NotARouter);
+    if let Some(stranger) = stranger {
+        let address = &stranger.address;
+        return Err(Step::invalid(format!("{address} should be a router (mongos) and is something else")));
+    }
+    observed.cluster.as_ref().ok_or_else(|| {
+        let failed = observed.routers.iter().any(|router| matches!(router.state, RouterState::Failed(_)));
+        let list: Vec<String> = observed
+            .routers
+            .iter()
+            .map(|router| match &router.state {
+                RouterState::Unreachable(fault) => format!("{} is unreachable: {fault}", router.address),
+                // A router that knows an older password asks again after its half-minute.
+                RouterState::Failed(fault) => format!("{} refuses the operator: {fault}", router.address),
+                _ => format!("{} was not asked yet", router.address),
+            })
+            .collect();
+        let pace = if failed { Pace::Slowly } else { Pace::Soon };
+        Step::wait(Rung::Routers, pace, format!("no router is ready: {}", list.join("; ")))
+    })
+}
+
+fn concern(cluster: &Cluster) -> Option<Step> {
+    match &cluster.default_concern {
+        Err(fault) => Some(Step::unread(Rung::DefaultConcern, "the default read and write concern", fault)),
+        Ok(seen) if seen.write_majority && seen.read_majority => None,
+        Ok(_) => Some(Step::SetDefaultConcern { router: cluster.router.clone() }),
+    }
+}
+
+fn add_shards(wanted: &Wanted, cluster: &Cluster) -> Option<Step> {
+    let rows = match &cluster.shards {
+        Ok(rows) => rows,
+        Err(fault) => return Some(Step::unread(Rung::AddShards, "the list of shards", fault)),
+    };
+    wanted.shards.iter().find_map(|shard| {
+        let Some(row) = rows.iter().find(|row| row.id == shard.name) else {
+            if let Some(other) = rows.iter().find(|row| overlaps(&row.host, &shard.hosts)) {
+                return Some(Step::invalid(format!(
+                    "members of shard {} are in the cluster as shard {} already: shards are never renamed",
+                    shard.name, other.id
+                )));
+            }
+            return Some(Step::AddShard {
+                router: cluster.router.clone(),
+                name: shard.name.clone(),
+                connection: shard.connection(),
+            });
+        };
+        (!overlaps(&row.host, &shard.hosts)).then(|| {
+            Step::invalid(format!(
+                "the cluster knows shard {} as {}, wanted is {}: hosts are never renamed. Give the members their old \
+                 names again",
+                shard.name,
+                row.host,
+                shard.connection()
+            ))
+        })
+    })
+}
+
+/// Whether a `set/host,host` has one of these hosts.
+fn overlaps(connection: &str, hosts: &[String]) -> bool {
+    let list = connection.rsplit_once('/').map_or(connection, |(_, list)| list);
+    list.split(',').any(|host| hosts.iter().any(|wanted| wanted == host))
+}
+
+fn strangers(wanted: &Wanted, cluster: &Cluster) -> Option<Step> {
+    let rows = cluster.shards.as_ref().ok()?;
+    rows.iter().find_map(|row| {
+        if !wanted.shards.iter().any(|shard| shard.name == row.id) {
+            return Some(Step::invalid(format!(
+                "the cluster has a shard {} that is not wanted: raise the number of shards again, or drain it by hand",
+                row.id
+            )));
+        }
+        let message = || format!("shard {} is being drained; stop that, it is wanted", row.id);
+        row.draining.then(|| Step::wait(Rung::Members, Pace::Slowly, message()))
+    })
+}
+
+fn members(wanted: &Wanted, observed: &Observed) -> Option<Step> {
+    let away = wanted.sets().flat_map(|set| observed.members(&set.name)).find(|member| {
+        let up = matches!(member.state, State::Primary | State::Secondary);
+        !up
+    });
+    if let Some(member) = away {
+        let message = format!("{} is not up yet: {}", member.host, sets::describe(member));
+        return Some(Step::wait(Rung::Members, Pace::Soon, message));
+    }
+    wanted.sets().find_map(|set| sets::differing(set, observed.members(&set.name))).or_else(|| {
+        let router = observed.routers.iter().find(|router| router.state != RouterState::Ready)?;
+        let message = format!("router {} is not ready yet", router.address);
+        Some(Step::wait(Rung::Members, Pace::Soon, message))
+    })
+}

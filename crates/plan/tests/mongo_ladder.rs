@@ -1,0 +1,426 @@
+//! The ladder, rung by rung and broken in every way that the servers showed: what is done next, and what is not.
+
+mod mongo_common;
+
+use mongo_common::*;
+use plan::mongo::observed::{DefaultConcern, Fault, Login, Observed, RouterState, ShardRow, State};
+use plan::mongo::progress::ShardState;
+use plan::mongo::{Pace, Refusal, Step, Wanted, next_step, progress};
+
+/// Starts from a ready cluster with one member a set.
+fn step_after(spoil: impl FnOnce(&mut Observed)) -> Step {
+    step_of(&wanted(1), spoil)
+}
+
+fn step_of(wanted: &Wanted, spoil: impl FnOnce(&mut Observed)) -> Step {
+    let mut observed = ready(wanted);
+    spoil(&mut observed);
+    next_step(wanted, &observed)
+}
+
+fn members<'a>(observed: &'a mut Observed, set: &str) -> &'a mut Vec<plan::mongo::observed::Member> {
+    observed.sets.get_mut(set).unwrap()
+}
+
+fn empty(observed: &mut Observed, set: &str) {
+    for member in members(observed, set) {
+        member.state = State::Ghost;
+        member.config = None;
+    }
+}
+
+fn assert_waits(step: &Step, pace: Pace, words: &str) {
+    let Step::Wait(wait) = step else { panic!("{step:?} is no wait") };
+    assert_eq!(wait.pace, pace, "{}", wait.message);
+    assert!(wait.message.contains(words), "{:?} does not say {words:?}", wait.message);
+}
+
+fn assert_refuses(step: &Step, reason: &str, words: &str) {
+    let Step::Refused(refusal) = step else { panic!("{step:?} is no refusal") };
+    assert_eq!(refusal.reason(), reason);
+    assert!(refusal.to_string().contains(words), "{refusal} does not say {words:?}");
+}
+
+#[test]
+fn a_cluster_as_wanted_is_ready() {
+    for members in [1, 3] {
+        assert_eq!(step_of(&wanted(members), |_| ()), Step::Ready);
+    }
+}
+
+#[test]
+fn the_config_set_is_initiated_first_with_all_its_members() {
+    let wanted = wanted(3);
+    let step = next_step(&wanted, &fresh(&wanted));
+    let hosts = wanted.config.hosts.clone();
+    let via = hosts[0].clone();
+    assert_eq!(step, Step::Initiate { set: "config-set".into(), via, hosts, config_server: true });
+}
+
+#[test]
+fn an_initiated_set_is_recorded_before_anything_else_is_done() {
+    let wanted = wanted(3);
+    let mut observed = fresh(&wanted);
+    elect(&mut observed, &wanted.config);
+    members(&mut observed, "config-set").iter_mut().for_each(|member| member.state = State::Other);
+    let record = Step::Record { set: "config-set".into(), replica_set_id: id_of("config-set") };
+    assert_eq!(next_step(&wanted, &observed), record);
+}
+
+#[test]
+fn a_recorded_shard_comes_before_the_initiation_of_the_next() {
+    let wanted = wanted(1);
+    let step = step_of(&wanted, |o| {
+        o.record.remove("shard-1");
+        o.record.remove("shard-0");
+        empty(o, "shard-0");
+        o.cluster = None;
+    });
+    assert_eq!(step, Step::Record { set: "shard-1".into(), replica_set_id: id_of("shard-1") });
+}
+
+#[test]
+fn a_shard_is_initiated_while_another_waits_for_its_election() {
+    let step = step_after(|o| {
+        members(o, "shard-0")[0].state = State::Other;
+        empty(o, "shard-1");
+        o.record.remove("shard-1");
+        o.cluster = None;
+    });
+    assert!(
+        matches!(&step, Step::Initiate { set, config_server: false, .. } if set == "shard-1"),
+        "{step:?}"
+    );
+}
+
+#[test]
+fn users_are_made_one_by_one_on_the_primary_of_the_config_set() {
+    let step = step_after(|o| users(o).clear());
+    let primary = "config-set-0.config-set:27017";
+    assert!(
+        matches!(&step, Step::CreateUser { primary: p, user } if p == primary && user.name == "operator")
+    );
+    let step = step_after(|o| drop(users(o).remove("services")));
+    assert!(matches!(&step, Step::CreateUser { user, .. } if user.name == "services"));
+}
+
+#[test]
+fn a_user_with_another_password_or_fewer_roles_gets_ours() {
+    let step = step_after(|o| users(o).get_mut("services").unwrap().login = Login::Refused);
+    assert!(matches!(&step, Step::UpdateUser { user, .. } if user.name == "services"));
+    let step = step_after(|o| drop(users(o).get_mut("operator").unwrap().roles.pop()));
+    assert!(matches!(&step, Step::UpdateUser { user, .. } if user.name == "operator"));
+    let unknown = Login::Unknown(Fault::of_network("reset"));
+    assert_eq!(step_after(|o| users(o).get_mut("services").unwrap().login = unknown), Step::Ready);
+}
+
+#[test]
+fn users_that_cannot_be_read_are_not_made() {
+    let step = step_after(|o| o.users = Some(Err(Fault::of_server(13, "Unauthorized", "not allowed"))));
+    assert_waits(&step, Pace::Slowly, "users could not be read");
+}
+
+#[test]
+fn a_router_that_refuses_the_login_is_waited_for_and_the_user_is_not_made_again() {
+    let step = step_after(|o| {
+        o.routers[0].state = RouterState::Failed(Fault::of_server(18, "AuthenticationFailed", "no"));
+        o.cluster = None;
+    });
+    assert_waits(&step, Pace::Slowly, "refuses the operator");
+    let step = step_after(|o| {
+        o.routers[0].state = RouterState::Unreachable(Fault::of_network("connection refused"));
+        o.cluster = None;
+    });
+    assert_waits(&step, Pace::Soon, "no router is ready");
+}
+
+#[test]
+fn a_member_in_the_place_of_a_router_is_said() {
+    let step = step_after(|o| {
+        o.routers[0].state = RouterState::NotARouter;
+        o.cluster = None;
+    });
+    assert_refuses(&step, "InvalidTopology", "should be a router");
+}
+
+#[test]
+fn the_default_concern_is_set_before_a_shard_is_added() {
+    let step = step_after(|o| {
+        cluster(o).default_concern = Ok(DefaultConcern { write_majority: true, read_majority: false });
+        cluster(o).shards = Ok(vec![]);
+    });
+    assert_eq!(step, Step::SetDefaultConcern { router: "router:27017".into() });
+}
+
+#[test]
+fn shards_are_added_one_at_a_time_with_all_their_hosts() {
+    let wanted = wanted(3);
+    let step = step_of(&wanted, |o| drop(cluster(o).shards.as_mut().unwrap().remove(0)));
+    let connection = wanted.shards[0].connection();
+    assert_eq!(connection.matches(',').count(), 2);
+    assert_eq!(step, Step::AddShard { router: "router:27017".into(), name: "shard-0".into(), connection });
+}
+
+#[test]
+fn a_shard_without_a_primary_is_not_added() {
+    let step = step_after(|o| {
+        cluster(o).shards = Ok(vec![]);
+        members(o, "shard-1")[0].state = State::Secondary;
+    });
+    assert_waits(&step, Pace::Soon, "shard-1 has no primary");
+}
+
+#[test]
+fn a_list_of_shards_that_cannot_be_read_adds_none() {
+    let step = step_after(|o| cluster(o).shards = Err(Fault::of_server(50, "MaxTimeMSExpired", "time")));
+    assert_waits(&step, Pace::Soon, "list of shards");
+}
+
+#[test]
+fn both_collections_are_sharded_before_any_index_is_made() {
+    let step = step_after(|o| {
+        seen(o, "events").indexes.clear();
+        seen(o, "events_dlq").shard_key = None;
+        seen(o, "events_dlq").has_documents = false;
+    });
+    let namespace = "eventpipeline.events_dlq".to_owned();
+    let hashed_field = "userId".to_owned();
+    assert_eq!(step, Step::ShardCollection { router: "router:27017".into(), namespace, hashed_field });
+}
+
+#[test]
+fn a_collection_with_documents_gets_the_hashed_index_first() {
+    let unshard = |o: &mut Observed| seen(o, "events").shard_key = None;
+    let step = step_after(|o| {
+        unshard(o);
+        seen(o, "events").indexes.clear();
+    });
+    assert!(matches!(&step, Step::CreateIndex { name, .. } if name == "userId_hashed"), "{step:?}");
+    assert!(matches!(step_after(unshard), Step::ShardCollection { .. }));
+}
+
+#[test]
+fn a_database_that_does_not_know_sharding_yet_is_told() {
+    let step = step_after(|o| {
+        seen(o, "events").shard_key = None;
+        cluster(o).sharding_enabled = Ok(false);
+    });
+    assert_eq!(
+        step,
+        Step::EnableSharding { router: "router:27017".into(), database: "eventpipeline".into() }
+    );
+    let once_all_are_sharded = step_after(|o| cluster(o).sharding_enabled = Ok(false));
+    assert_eq!(once_all_are_sharded, Step::Ready);
+}
+
+#[test]
+fn a_collection_sharded_by_another_key_is_left_alone() {
+    let step = step_after(|o| {
+        seen(o, "events").shard_key = Some(keys(&[("userId", "1")]));
+        seen(o, "events_dlq").shard_key = None;
+    });
+    assert_refuses(&step, "ShardedOtherwise", "userId: 1");
+    assert_refuses(&step_after(|o| seen(o, "events").unique = true), "ShardedOtherwise", "unique");
+}
+
+#[test]
+fn a_missing_index_is_made_and_another_ttl_is_changed() {
+    let step = step_after(|o| drop(seen(o, "events").indexes.remove(0)));
+    assert!(matches!(&step, Step::CreateIndex { name, .. } if name == "userId_1_timestamp_-1"), "{step:?}");
+    let step = step_after(|o| seen(o, "events").indexes[1].expire_after_seconds = Some(60));
+    assert!(
+        matches!(&step, Step::ChangeTtl { expire_after_seconds, .. } if *expire_after_seconds == TTL_DAYS * 86400),
+        "{step:?}"
+    );
+}
+
+#[test]
+fn an_index_in_the_way_is_not_dropped() {
+    let step = step_after(|o| seen(o, "events").indexes[0].expire_after_seconds = Some(60));
+    assert_refuses(&step, "IndexConflict", "deletes documents after 60 s");
+    let step = step_after(|o| seen(o, "events").indexes[0].keys = keys(&[("type", "1")]));
+    assert_refuses(&step, "IndexConflict", "type: 1");
+}
+
+#[test]
+fn a_half_initiated_set_is_waited_for_and_never_initiated_again() {
+    let wanted = wanted(3);
+    let mut observed = fresh(&wanted);
+    observed.record.insert("config-set".into(), id_of("config-set"));
+    members(&mut observed, "config-set")[1].config = Some(config_of(&wanted.config));
+    members(&mut observed, "config-set")[1].state = State::Other;
+    assert_waits(&next_step(&wanted, &observed), Pace::Soon, "config-set has no primary");
+}
+
+#[test]
+fn a_set_is_not_initiated_while_a_member_is_away_or_refuses_the_key() {
+    let wanted = wanted(3);
+    let mut observed = fresh(&wanted);
+    members(&mut observed, "config-set")[2].state = unreachable();
+    assert_waits(&next_step(&wanted, &observed), Pace::Soon, "waits for all its members");
+    members(&mut observed, "config-set")[2].state = refused(18);
+    assert_waits(&next_step(&wanted, &observed), Pace::Slowly, "refuses the key");
+}
+
+#[test]
+fn a_member_without_replication_is_a_fault_of_its_arguments() {
+    let wanted = wanted(1);
+    let mut observed = fresh(&wanted);
+    members(&mut observed, "config-set")[0].state = refused(76);
+    assert_refuses(&next_step(&wanted, &observed), "InvalidTopology", "--replSet config-set");
+}
+
+#[test]
+fn a_known_shard_that_is_down_is_waited_for() {
+    let step = step_after(|o| {
+        members(o, "shard-0")[0].state = unreachable();
+        members(o, "shard-0")[0].config = None;
+    });
+    assert_waits(&step, Pace::Soon, "is known (recorded as id-of-shard-0), and no member shows its data");
+}
+
+#[test]
+fn an_empty_set_that_was_recorded_has_lost_its_data() {
+    let step = step_after(|o| empty(o, "shard-0"));
+    assert_refuses(&step, "DataLost", "recorded as id-of-shard-0");
+    let step = step_after(|o| empty(o, "config-set"));
+    assert_refuses(&step, "DataLost", "Restore the volumes of config-set-0.config-set:27017");
+}
+
+#[test]
+fn an_empty_set_that_the_cluster_lists_has_lost_its_data_whatever_the_record_says() {
+    let step = step_after(|o| {
+        empty(o, "shard-0");
+        o.record.remove("shard-0");
+    });
+    assert_refuses(&step, "DataLost", "the cluster lists it as shard-0/");
+}
+
+#[test]
+fn an_empty_config_set_beside_shards_with_data_has_lost_its_data_whatever_the_record_says() {
+    let step = step_after(|o| {
+        empty(o, "config-set");
+        o.record.clear();
+    });
+    assert_refuses(&step, "DataLost", "shard shard-0 was made with it");
+}
+
+#[test]
+fn one_wiped_member_of_three_is_waited_for_since_the_others_fill_it_again() {
+    let step = step_of(&wanted(3), |o| {
+        members(o, "shard-0")[2].state = State::Ghost;
+        members(o, "shard-0")[2].config = None;
+    });
+    assert_waits(&step, Pace::Soon, "shard-0-2.shard-0:27017 is not up yet");
+}
+
+#[test]
+fn a_volume_of_another_set_is_reported_and_not_used() {
+    let foreign = |o: &mut Observed| {
+        members(o, "shard-0")[0].config.as_mut().unwrap().replica_set_id = "another".into();
+    };
+    assert_refuses(&step_after(foreign), "VolumeConflict", "recorded is id-of-shard-0");
+    let step = step_of(&wanted(3), |o| {
+        members(o, "shard-0")[1].config.as_mut().unwrap().replica_set_id = "another".into();
+        o.record.remove("shard-0");
+    });
+    assert_refuses(&step, "VolumeConflict", "another member's is id-of-shard-0");
+    let step = step_after(|o| members(o, "shard-0")[0].config.as_mut().unwrap().id = "shard-1".into());
+    assert_refuses(&step, "VolumeConflict", "it says shard-1");
+}
+
+#[test]
+fn hosts_are_never_renamed() {
+    let rename = |o: &mut Observed| {
+        members(o, "shard-0")[0].config.as_mut().unwrap().hosts = vec!["elsewhere:27017".into()];
+    };
+    assert_refuses(&step_after(rename), "InvalidTopology", "elsewhere:27017");
+    let step = step_after(|o| cluster(o).shards.as_mut().unwrap()[0].host = "shard-0/elsewhere:27017".into());
+    assert_refuses(&step, "InvalidTopology", "hosts are never renamed");
+    let step = step_after(|o| cluster(o).shards.as_mut().unwrap()[0].id = "other".into());
+    assert_refuses(&step, "InvalidTopology", "as shard other already");
+}
+
+#[test]
+fn a_member_that_does_not_find_itself_is_asked_whether_its_name_resolves() {
+    let step = step_after(|o| members(o, "shard-0")[0].state = State::Removed);
+    assert_waits(&step, Pace::Soon, "does its own name resolve");
+}
+
+#[test]
+fn ready_means_every_member_and_router_and_nothing_that_is_not_wanted() {
+    let row = ShardRow { id: "shard-2".into(), host: "shard-2/h:1".into(), draining: false };
+    let step = step_after(|o| cluster(o).shards.as_mut().unwrap().push(row));
+    assert_refuses(&step, "InvalidTopology", "shard-2 that is not wanted");
+    let step = step_after(|o| cluster(o).shards.as_mut().unwrap()[1].draining = true);
+    assert_waits(&step, Pace::Slowly, "shard-1 is being drained");
+    let mut two_routers = wanted(1);
+    two_routers.routers.push("second:27017".into());
+    let step = step_of(&two_routers, |o| o.routers[1].state = RouterState::NotAsked);
+    assert_waits(&step, Pace::Soon, "router second:27017 is not ready yet");
+    let grown = wanted(3);
+    let step = step_of(&grown, |o| {
+        for member in members(o, "shard-1") {
+            member.config.as_mut().unwrap().hosts.truncate(2);
+        }
+    });
+    assert_refuses(&step, "InvalidTopology", "one at a time");
+}
+
+#[test]
+fn a_topology_that_cannot_be_is_refused_before_anything_is_read() {
+    let spoilers: [(fn(&mut Wanted), &str); 8] = [
+        (|w| w.shards.clear(), "at least one shard"),
+        (|w| w.config.hosts = set("config-set", 8).hosts, "8 members"),
+        (|w| w.shards[1].name = "shard-0".into(), "two replica sets are called shard-0"),
+        (|w| w.shards[1].hosts = w.shards[0].hosts.clone(), "is a member twice"),
+        (|w| w.shards[0].name = "config".into(), "no shard may be called config"),
+        (|w| w.database = "admin".into(), "cannot be the database"),
+        (|w| w.collections[1].name = "events".into(), "wanted twice"),
+        (|w| w.application.name = "operator".into(), "different users"),
+    ];
+    for (spoil, words) in spoilers {
+        let mut wanted = wanted(1);
+        let observed = fresh(&wanted);
+        spoil(&mut wanted);
+        assert_refuses(&next_step(&wanted, &observed), "InvalidTopology", words);
+    }
+}
+
+#[test]
+fn people_read_the_step_the_shards_and_the_collections() {
+    let wanted = wanted(1);
+    let fresh = fresh(&wanted);
+    let first = progress(&wanted, &fresh, &next_step(&wanted, &fresh));
+    assert_eq!(first.step, "ConfigServers");
+    assert_eq!(first.message, "initiate replica set config-set of config-set-0.config-set:27017");
+    assert!(!first.all_sharded() && !first.config_has_primary && !first.is_ready());
+    assert_eq!(first.shards[0].state, ShardState::Uninitiated);
+    assert_eq!(first.collections[0].sharded, None);
+
+    let ready_now = ready(&wanted);
+    let last = progress(&wanted, &ready_now, &next_step(&wanted, &ready_now));
+    assert!(last.all_sharded() && last.config_has_primary && last.is_ready());
+    assert_eq!(last.shards[1].state, ShardState::Ready);
+    assert_eq!(last.shards[1].host, "shard-1/shard-1-0.shard-1:27017");
+
+    let mut lost = ready(&wanted);
+    empty(&mut lost, "shard-0");
+    let said = progress(&wanted, &lost, &next_step(&wanted, &lost));
+    assert_eq!(said.step, "DataLost");
+    assert!(said.message.contains("Restore the volumes"), "{}", said.message);
+}
+
+#[test]
+fn a_refusal_names_what_to_do() {
+    let all = [
+        Refusal::DataLost { set: "s".into(), evidence: "e".into(), hosts: "h".into() },
+        Refusal::VolumeConflict { set: "s".into(), host: "h".into(), found: "f".into() },
+        Refusal::ShardedOtherwise { namespace: "n".into(), found: "f".into(), wanted: "w".into() },
+        Refusal::IndexConflict { namespace: "n".into(), name: "i".into(), found: "f".into() },
+    ];
+    for (refusal, advice) in all.iter().zip(["Restore", "Give h the volume", "reshard it by hand", "Drop it"])
+    {
+        assert!(refusal.to_string().contains(advice), "{refusal}");
+    }
+}
