@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
+    ("eventpipeline-plan", &[]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
     ("eventpipeline-accounts", &["eventpipeline-event"]),
@@ -32,7 +33,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "eventpipeline",
-        &["eventpipeline-event", "eventpipeline-local", "eventpipeline-service", "eventpipeline-stream"],
+        &[
+            "eventpipeline-event",
+            "eventpipeline-local",
+            "eventpipeline-plan",
+            "eventpipeline-service",
+            "eventpipeline-stream",
+        ],
     ),
     (
         "eventpipeline-testbed",
