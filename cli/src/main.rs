@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use eventpipeline::{check, dev, load, status};
+use eventpipeline::{check, dev, load, scale, status};
 
 /// `EventPipeline`: events in, each stored once.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Load(load::Options),
     /// Show health, lag, workers and dead letters.
     Status(status::Options),
+    /// The autoscaler: what it would decide.
+    Scale(scale::Options),
     /// Stop the pipeline that runs on a data folder.
     Stop {
         /// Its data.
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             Command::Dev(options) => Box::pin(dev::command(&options)).await.map(|()| true),
             Command::Load(options) => load::command(options).await,
             Command::Status(options) => status::command(options).await,
+            Command::Scale(options) => scale::command(&options).map(|()| true),
             Command::Stop { data } => dev::stop(&data).await.map(|()| true),
             Command::Reset { data } => dev::reset(&data).map(|()| true),
             Command::Version => {

@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
-    ("eventpipeline-plan", &[]),
+    ("eventpipeline-crd", &[]),
+    ("eventpipeline-plan", &["eventpipeline-crd"]),
     ("eventpipeline-bootstrap", &["eventpipeline-plan"]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
@@ -34,7 +35,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "eventpipeline",
-        &["eventpipeline-event", "eventpipeline-local", "eventpipeline-service", "eventpipeline-stream"],
+        &[
+            "eventpipeline-event",
+            "eventpipeline-local",
+            "eventpipeline-plan",
+            "eventpipeline-service",
+            "eventpipeline-stream",
+        ],
     ),
     (
         "eventpipeline-testbed",

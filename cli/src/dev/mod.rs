@@ -78,7 +78,8 @@ pub async fn command(options: &Options) -> Result<(), String> {
         folder: options.data.clone(),
         secrets: Secrets::of(&options.data)?,
         workers: options.workers.unwrap_or_else(|| {
-            manifest.spec.workers.replicas.or(manifest.spec.workers.min_replicas).unwrap_or(1).clamp(1, 64)
+            let wanted = &manifest.spec.workers;
+            wanted.replicas.or(wanted.min_replicas.map(u64::from)).unwrap_or(1).clamp(1, 64)
         }),
         manifest,
         ports,

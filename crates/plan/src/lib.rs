@@ -7,6 +7,7 @@ pub mod names;
 pub mod orphans;
 pub mod quantity;
 pub mod resources;
+pub mod scaling;
 pub mod secrets;
 pub mod status;
 pub mod validate;

@@ -1,9 +1,13 @@
 //! The `EventPipeline` manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
 //! fields that a later release will use here are named, not silently ignored.
 
+mod workers;
+
 use std::path::Path;
 
 use serde::Deserialize;
+
+pub use workers::{Scaling, Workers};
 
 /// A manifest.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,29 +80,6 @@ pub struct RateLimit {
     pub events_per_second: Option<u64>,
 }
 
-/// `spec.workers`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Workers {
-    pub replicas: Option<u64>,
-    pub min_replicas: Option<u64>,
-    pub batch_events: Option<u64>,
-    pub max_deliveries: Option<u64>,
-    pub claim_idle_seconds: Option<u64>,
-    pub drain_timeout_seconds: Option<u64>,
-    scaling: Option<Ignored>,
-    max_replicas: Option<Ignored>,
-    drain_target_seconds: Option<Ignored>,
-    target_utilization_percent: Option<Ignored>,
-    max_age_seconds: Option<Ignored>,
-    poll_period_seconds: Option<Ignored>,
-    scale_up: Option<Ignored>,
-    scale_down: Option<Ignored>,
-    idle_after_seconds: Option<Ignored>,
-    resources: Option<Ignored>,
-}
-
 /// `spec.redis`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -159,6 +140,7 @@ impl Manifest {
             }
         }
         manifest.redis_memory()?;
+        manifest.spec.workers.law()?;
         Ok(manifest)
     }
 
@@ -181,7 +163,7 @@ impl Manifest {
 
     /// The fields given that only a cluster uses.
     pub fn not_used_here(&self) -> Vec<&'static str> {
-        let (spec, api, workers) = (&self.spec, &self.spec.api, &self.spec.workers);
+        let (spec, api) = (&self.spec, &self.spec.api);
         let (redis, mongodb) = (&self.spec.redis, &self.spec.mongodb);
         [
             ("desiredState", &spec.desired_state),
@@ -197,16 +179,6 @@ impl Manifest {
             ("api.serviceType", &api.service_type),
             ("api.nodePort", &api.node_port),
             ("api.resources", &api.resources),
-            ("workers.scaling", &workers.scaling),
-            ("workers.maxReplicas", &workers.max_replicas),
-            ("workers.drainTargetSeconds", &workers.drain_target_seconds),
-            ("workers.targetUtilizationPercent", &workers.target_utilization_percent),
-            ("workers.maxAgeSeconds", &workers.max_age_seconds),
-            ("workers.pollPeriodSeconds", &workers.poll_period_seconds),
-            ("workers.scaleUp", &workers.scale_up),
-            ("workers.scaleDown", &workers.scale_down),
-            ("workers.idleAfterSeconds", &workers.idle_after_seconds),
-            ("workers.resources", &workers.resources),
             ("redis.storageSize", &redis.storage_size),
             ("redis.external", &redis.external),
             ("mongodb.shards", &mongodb.shards),
@@ -219,6 +191,7 @@ impl Manifest {
         .into_iter()
         .filter(|(_, value)| value.is_some())
         .map(|(name, _)| name)
+        .chain(spec.workers.not_used_here())
         .collect()
     }
 }
@@ -251,6 +224,7 @@ mod tests {
         for (spec, word) in [
             ("{worker: {}}", "worker"),
             ("{workers: {batchEvents: many}}", "many"),
+            ("{workers: {maxReplicas: 5000}}", "spec.workers.maxReplicas"),
             ("{redis: {memory: 5}}", "spec.redis.memory"),
             ("{redis: {durability: Never}}", "Never"),
         ] {

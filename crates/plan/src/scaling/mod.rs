@@ -1,0 +1,40 @@
+//! How many workers: the fewest that keep every queued event younger than the age target, at the utilization the user
+//! asked for. [`decide`] is total and deterministic; one call is one line of observation.
+//!
+//! The need is the greatest of three terms (`choose`): *steady* pays for arrivals with headroom, *dead* for the
+//! deadline of what is queued, *drain* for a backlog that stands. Everything else is about not being fooled: a lag that
+//! is unknown (`observe`), a sink that gives no more with more workers (`learn`), a burst that looks like a rate.
+
+mod ceiling;
+mod choose;
+mod decision;
+mod learn;
+mod number;
+mod observation;
+mod observe;
+mod rates;
+mod reason;
+mod saved;
+mod sentence;
+mod spec;
+mod state;
+mod window;
+
+pub use decision::{Certainty, Clamp, ClampBy, Decision, Note, Rates, Terms};
+pub use observation::{Observation, Workers};
+pub use reason::Reason;
+pub use spec::{ScaleDown, ScaleUp, Spec, SpecError};
+pub use state::State;
+
+/// Decides how many workers there should be, and what to remember of it.
+///
+/// The order matters: the choice is made with the capacity, ceiling and stall learned *before* this line. That is what
+/// makes the answer monotone in the backlog: a longer queue in this line can change the verdict only in the next one.
+pub fn decide(mut state: State, observation: &Observation, spec: &Spec) -> (Decision, State) {
+    let spec = spec.bounded();
+    let seen = observe::observe(&mut state, observation, &spec);
+    let choice = choose::choose(&mut state, &seen, &spec);
+    let learned = learn::learn(&mut state, &seen);
+    state.remember(seen.at, seen.current, choice.desired);
+    (Decision::new(&seen, choice, learned, &spec), state)
+}

@@ -1,0 +1,10 @@
+//! The law on a plant, on every kind of line, and against its own promises.
+
+#![allow(missing_docs, reason = "a test says what it is about in its name")]
+
+mod plant;
+mod properties;
+mod reasons;
+mod restart;
+mod robustness;
+mod simulated;
