@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
+    ("eventpipeline-mongo-double", &[]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
     ("eventpipeline-accounts", &["eventpipeline-event"]),
