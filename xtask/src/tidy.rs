@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-crd", &[]),
     ("eventpipeline-plan", &["eventpipeline-crd"]),
     ("eventpipeline-bootstrap", &["eventpipeline-plan"]),
+    ("eventpipeline-mongo-double", &[]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
     ("eventpipeline-accounts", &["eventpipeline-event"]),
