@@ -21,7 +21,8 @@ images="$cache/images"
 mkdir -p "$images" images/bin
 exec 9>"$images/lock"
 flock -w 600 9 || fail "another images.sh has held $images/lock for ten minutes"
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+export BUILDAH_ISOLATION=chroot # a root of fewer rights may not make the namespaces of a real container
+# Where overlay mounts work they are used; else whole copies.
 bud() { local command=$1; shift; buildah --root "$images/storage" --runroot "$images/runroot" "$command" "$@"; }
 
 timed() { # WHAT COMMAND…: its output only when it fails
