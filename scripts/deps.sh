@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the pipeline runs on: redis-server and PostgreSQL from Debian's packages, FerretDB built with Go when
-# there is no mongod. Leaves nothing running: Debian's packages would start both servers on their ports at once.
+# there is no mongod. Leaves nothing running.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/packages.sh
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/eventpipeline"
 ferretdb_version=v1.24.2
@@ -22,38 +23,13 @@ postgres_there || missing+=(postgresql)
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 
 if [ ${#missing[@]} -gt 0 ]; then
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+  if ! can_install; then
     echo "These are missing: ${missing[*]}" >&2
     echo "On Debian or Ubuntu: sudo apt-get install ${missing[*]}   (then disable the services they start:" >&2
     echo "  sudo systemctl disable --now redis-server postgresql). Elsewhere: Redis 7 and PostgreSQL 15 or newer." >&2
     exit 1
   fi
-  echo "installing ${missing[*]} (their services are not started)"
-  policy=/usr/sbin/policy-rc.d
-  kept=
-  if [ -e $policy ]; then kept=$(mktemp) && cp -p $policy "$kept"; fi
-  restore() {
-    rm -f $policy
-    if [ -n "$kept" ]; then mv "$kept" $policy; fi
-  }
-  trap restore EXIT
-  printf '#!/bin/sh\nexit 101\n' >$policy
-  chmod +x $policy
-  # Without this, Debian makes a database cluster of its own that nobody here uses.
-  if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-    mkdir -p /etc/postgresql-common
-    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  log=$(mktemp)
-  if ! { apt-get update && apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"; } >"$log" 2>&1; then
-    tail -20 "$log" >&2
-    echo "apt-get could not install ${missing[*]}; see above" >&2
-    exit 1
-  fi
-  rm -f "$log"
-  restore
-  trap - EXIT
+  install_packages "${missing[@]}"
 fi
 
 if command -v mongod >/dev/null; then exit 0; fi
