@@ -2,7 +2,7 @@
 //! and "not now" is tried again until told to stop.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bson::RawDocumentBuf;
 use prometheus_client::metrics::histogram::Histogram;
@@ -35,6 +35,8 @@ pub struct Inserter {
     pub seconds: Histogram,
     /// Busy time.
     pub busy: BusyClock,
+    /// Each insert waits this long first: for tests of the autoscaler.
+    pub slow: Duration,
 }
 
 impl Inserter {
@@ -105,6 +107,9 @@ impl Inserter {
         let busy = self.busy.begin();
         self.metrics.inserting.inc();
         let began = Instant::now();
+        if !self.slow.is_zero() {
+            tokio::time::sleep(self.slow).await;
+        }
         let inserted = store.events.insert_many(docs).ordered(false).await;
         self.seconds.observe(began.elapsed().as_secs_f64());
         self.metrics.inserting.dec();

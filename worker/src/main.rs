@@ -65,7 +65,13 @@ async fn run(settings: Settings) -> Result<(), String> {
             Sink::MongoDb(store)
         }
     };
-    let inserter = Arc::new(Inserter { sink, metrics: metrics.clone(), seconds, busy: BusyClock::default() });
+    let inserter = Arc::new(Inserter {
+        sink,
+        metrics: metrics.clone(),
+        seconds,
+        busy: BusyClock::default(),
+        slow: settings.slow_inserts,
+    });
     let give_up = CancellationToken::new();
     let partitions = TaskTracker::new();
     for n in 0..settings.redis_partitions {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub mongodb_database: String,
     /// Where events go.
     pub sink: SinkKind,
+    /// Each insert waits this long first.
+    pub slow_inserts: Duration,
     /// Days that events are kept.
     pub retention_days: u64,
     /// How frames are worked on.
@@ -91,6 +93,12 @@ impl Settings {
             "none: throw events away, for measuring the worker alone",
         );
         let sink = if sink == "none" { SinkKind::None } else { SinkKind::MongoDb };
+        let slow_inserts = Duration::from_millis(reader.number(
+            "SLOW_INSERTS_MS",
+            0,
+            0..=60_000,
+            "Each insert waits this long first: for tests of the autoscaler",
+        ));
         let mongodb_uri = reader.address(
             "MONGODB_URI",
             "mongodb://127.0.0.1:27017",
@@ -148,6 +156,7 @@ impl Settings {
             mongodb_uri,
             mongodb_database,
             sink,
+            slow_inserts,
             retention_days,
             work,
             shutdown,

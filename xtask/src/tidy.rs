@@ -35,6 +35,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["eventpipeline-event", "eventpipeline-service", "eventpipeline-stream", "eventpipeline-store"],
     ),
     (
+        "eventpipeline-operator",
+        &[
+            "eventpipeline-bootstrap",
+            "eventpipeline-crd",
+            "eventpipeline-event",
+            "eventpipeline-plan",
+            "eventpipeline-service",
+            "eventpipeline-store",
+            "eventpipeline-stream",
+        ],
+    ),
+    (
         "eventpipeline",
         &[
             "eventpipeline-event",

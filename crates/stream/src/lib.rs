@@ -6,7 +6,7 @@ mod observe;
 mod scripts;
 
 pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare};
-pub use observe::{PartitionView, WorkerView, observe};
+pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
 pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
 
 /// What went wrong with Redis.

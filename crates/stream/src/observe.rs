@@ -73,6 +73,32 @@ pub async fn observe(
     Ok(PartitionView { facts, workers: workers(redis, keys, names).await? })
 }
 
+/// Age of the oldest frame that no worker was given yet, in milliseconds, by the server's own clock; `None`: none
+/// waits, or there is no group.
+pub async fn oldest_waiting_ms(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+) -> redis::RedisResult<Option<u64>> {
+    if !redis::cmd("EXISTS").arg(&keys.frames).query_async::<bool>(redis).await? {
+        return Ok(None);
+    }
+    let groups: redis::streams::StreamInfoGroupsReply =
+        redis::cmd("XINFO").arg("GROUPS").arg(&keys.frames).query_async(redis).await?;
+    let Some(group) = groups.groups.into_iter().find(|group| group.name == GROUP) else { return Ok(None) };
+    let mut pipe = redis::pipe();
+    pipe.cmd("XRANGE")
+        .arg(&keys.frames)
+        .arg(format!("({}", group.last_delivered_id))
+        .arg("+")
+        .arg("COUNT")
+        .arg(1);
+    pipe.cmd("TIME");
+    let (next, (seconds, micros)): (redis::streams::StreamRangeReply, (u64, u64)) =
+        pipe.query_async(redis).await?;
+    let began = next.ids.first().and_then(|entry| entry.id.split('-').next()?.parse::<u64>().ok());
+    Ok(began.map(|began| (seconds * 1000 + micros / 1000).saturating_sub(began)))
+}
+
 async fn workers(
     redis: &mut ConnectionManager,
     keys: &Keys,

@@ -76,7 +76,10 @@ impl Index {
         let cannot = |message: String| Refusal::new(codes::CANNOT_CREATE_INDEX, message);
         let key = spec.get_document("key").ok().filter(|key| !key.is_empty());
         let key = key.ok_or_else(|| {
-            Refusal::new(codes::FAILED_TO_PARSE, "The 'key' field is a required property of an index specification")
+            Refusal::new(
+                codes::FAILED_TO_PARSE,
+                "The 'key' field is a required property of an index specification",
+            )
         })?;
         for option in spec.keys() {
             if REFUSED_OPTIONS.contains(&option.as_str()) {
@@ -193,7 +196,8 @@ impl Index {
             multikey |= in_array;
             parts.sort_unstable();
             parts.dedup();
-            keys = keys.iter().flat_map(|key| parts.iter().map(move |part| [&key[..], part].concat())).collect();
+            keys =
+                keys.iter().flat_map(|key| parts.iter().map(move |part| [&key[..], part].concat())).collect();
         }
         keys.iter().for_each(|key| see(key, multikey));
         Ok(())

@@ -6,10 +6,10 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 
+use super::Engine;
 use super::collection::{Collection, Data, WriteFault};
 use super::journal::Change;
 use super::plan::Selection;
-use super::Engine;
 use crate::arguments::validate;
 use crate::codes;
 use crate::query::{Matcher, Sort, Update, decoded, raw, stored};
@@ -259,7 +259,10 @@ fn checked(document: Bytes) -> Result<Bytes, Refusal> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(Refusal::new(
             codes::BSON_OBJECT_TOO_LARGE,
-            format!("object to insert too large. size in bytes: {}, max size: {DOCUMENT_BYTES_MAX}", document.len()),
+            format!(
+                "object to insert too large. size in bytes: {}, max size: {DOCUMENT_BYTES_MAX}",
+                document.len()
+            ),
         ));
     }
     Ok(document)
@@ -334,7 +337,9 @@ fn equalities(filter: &Document, seed: &mut Document) -> Result<(), Refusal> {
             continue;
         }
         let value = match value {
-            Bson::Document(operators) if operators.keys().next().is_some_and(|name| name.starts_with('$')) => {
+            Bson::Document(operators)
+                if operators.keys().next().is_some_and(|name| name.starts_with('$')) =>
+            {
                 match operators.get("$eq") {
                     Some(value) => value,
                     None => continue,

@@ -7,6 +7,7 @@
 pub mod codes;
 mod collections;
 pub mod observed;
+mod of_pipeline;
 pub mod progress;
 mod sets;
 pub mod step;
@@ -14,6 +15,7 @@ pub mod topology;
 
 pub use codes::{Class, Command, class};
 pub use observed::Observed;
+pub use of_pipeline::{collections, wanted};
 pub use progress::{Progress, progress};
 pub use step::{Pace, Refusal, Rung, Step, Wait, next_step};
 pub use topology::Wanted;

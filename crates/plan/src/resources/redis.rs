@@ -27,9 +27,12 @@ const LIVE: Patience = Patience { period_seconds: 10, failures: 6 };
 pub fn services(pipeline: &ValidatedPipeline) -> Option<Object> {
     let selector = labels::selector(pipeline, Part::Redis);
     let name = pipeline.names.of(Part::Redis);
-    pipeline.spec.redis.external.is_none().then(|| {
-        service::headless(pipeline, name, Part::Redis, selector, ("redis", REDIS_PORT)).into()
-    })
+    pipeline
+        .spec
+        .redis
+        .external
+        .is_none()
+        .then(|| service::headless(pipeline, name, Part::Redis, selector, ("redis", REDIS_PORT)).into())
 }
 
 /// Its StatefulSet; none when Redis is external.

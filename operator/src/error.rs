@@ -1,0 +1,142 @@
+//! What can go wrong in a pass, in classes, and how soon to try again: one row each.
+
+use std::time::Duration;
+
+use kube::runtime::controller::Action;
+use thiserror::Error;
+
+/// A pass that did not come to its end.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The API server.
+    #[error("{attempted}: {source}")]
+    Cluster {
+        /// What was attempted.
+        attempted: String,
+        /// What it said.
+        #[source]
+        source: kube::Error,
+    },
+    /// No answer within the time of one call.
+    #[error("{attempted}: no answer within {} s", CALL_TIMEOUT.as_secs())]
+    TimedOut {
+        /// What was attempted.
+        attempted: String,
+    },
+    /// The bootstrap of MongoDB.
+    #[error("MongoDB: {0}")]
+    Bootstrap(#[from] bootstrap::Error),
+    /// A Secret of ours holds what it cannot hold.
+    #[error("Secret {secret}: {why}")]
+    Secret {
+        /// Which.
+        secret: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// There is no randomness for a password.
+    #[error("the machine gives no random numbers: {0}")]
+    NoRandomness(String),
+}
+
+/// One call to the API server takes no longer: its own retries could hold a pass for minutes.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What an error means for the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Another writer was faster.
+    Conflict,
+    /// It passes by itself.
+    Transient,
+    /// The operator's role lacks something.
+    Forbidden,
+    /// The API server refuses what was asked for: nothing changes until somebody changes something.
+    Refused,
+}
+
+impl Class {
+    /// For metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Transient => "transient",
+            Self::Forbidden => "forbidden",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The requeue table. `backoff` is the pause of the failures in a row.
+    pub fn requeue(self, backoff: Duration) -> Action {
+        match self {
+            Self::Conflict => Action::requeue(Duration::from_secs(1)),
+            Self::Transient => Action::requeue(backoff),
+            Self::Forbidden | Self::Refused => Action::requeue(backoff.max(Duration::from_secs(30))),
+        }
+    }
+}
+
+impl Error {
+    /// Its class.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Cluster { source, .. } => of_cluster(source),
+            Self::TimedOut { .. } | Self::Bootstrap(_) | Self::NoRandomness(_) => Class::Transient,
+            Self::Secret { .. } => Class::Refused,
+        }
+    }
+}
+
+fn of_cluster(error: &kube::Error) -> Class {
+    match error {
+        kube::Error::Api(status) => match status.code {
+            409 => Class::Conflict,
+            401 | 403 => Class::Forbidden,
+            400 | 404 | 405 | 413 | 415 | 422 => Class::Refused,
+            _ => Class::Transient,
+        },
+        _ => Class::Transient,
+    }
+}
+
+/// Waits for one call, within its time, and says what was attempted when it fails.
+pub async fn call<T>(
+    attempted: impl Into<String>,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    let attempted = attempted.into();
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(Error::Cluster { attempted, source }),
+        Err(_) => Err(Error::TimedOut { attempted }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_of_the_api_server_has_a_class() {
+        for (code, class) in [
+            (409, Class::Conflict),
+            (403, Class::Forbidden),
+            (422, Class::Refused),
+            (429, Class::Transient),
+            (500, Class::Transient),
+            (503, Class::Transient),
+        ] {
+            let status = Status { code, ..Status::default() };
+            assert_eq!(of_cluster(&kube::Error::Api(Box::new(status))), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_mend_within_seconds_is_not_asked_every_second() {
+        let soon = Duration::from_secs(1);
+        assert_eq!(Class::Transient.requeue(soon), Action::requeue(soon));
+        assert_eq!(Class::Forbidden.requeue(soon), Action::requeue(Duration::from_secs(30)));
+    }
+}

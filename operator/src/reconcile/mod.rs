@@ -1,0 +1,124 @@
+//! One pass over one `EventPipeline`: look, decide, act, tell. Only this folder writes a pipeline's objects; the number
+//! of workers and `status.scaling` are the scaler's.
+
+pub mod applied;
+mod apply;
+mod cleanup;
+mod live;
+mod mongo;
+mod outside;
+mod pods;
+mod record;
+mod report;
+mod secrets;
+
+pub use apply::scale;
+pub use secrets::{read as read_secret, value as secret_value};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crd::EventPipeline;
+use kube::runtime::controller::Action;
+use plan::mongo::{Pace, Step};
+use plan::resources;
+use plan::validate::ValidatedPipeline;
+
+use crate::context::{Context, key, lock};
+use crate::controller::Guarded;
+use crate::error::Error;
+
+/// A pipeline that is as it should be is looked at this often: pods and stores tell of changes by themselves, servers
+/// do not.
+const STEADY: Duration = Duration::from_secs(60);
+/// While pods start, or events wait.
+const MOVING: Duration = Duration::from_secs(5);
+/// The next step of the bootstrap follows at once: the last one changed what there is to see.
+const NEXT_STEP: Duration = Duration::from_millis(50);
+
+/// A pass over an object that may be none of ours to read.
+pub async fn guarded(pipeline: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    let began = Instant::now();
+    let action = match &pipeline.0 {
+        Ok(pipeline) => reconcile(pipeline, &context).await?,
+        Err(invalid) => {
+            let name = invalid.metadata.name.as_deref().unwrap_or_default();
+            tracing::warn!(
+                pipeline = name,
+                error = %invalid.error,
+                "this EventPipeline cannot be read: an older definition let it in, or a newer one has fields that this operator lacks"
+            );
+            Action::await_change()
+        }
+    };
+    context.metrics.seconds.observe(began.elapsed().as_secs_f64());
+    context.metrics.ended("ok");
+    Ok(action)
+}
+
+async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action, Error> {
+    let key = key(pipeline);
+    if pipeline.metadata.deletion_timestamp.is_some() {
+        cleanup::finish(pipeline, context).await?;
+        context.forget(&key);
+        return Ok(Action::await_change());
+    }
+    cleanup::hold(pipeline, context).await?;
+
+    let valid = match plan::validate(pipeline, &context.installation) {
+        Ok(valid) => valid,
+        Err(faults) => {
+            report::invalid(pipeline, &faults, context).await?;
+            context.backoff.forget(&key);
+            return Ok(Action::await_change());
+        }
+    };
+    let secrets = secrets::ensure(&valid, context).await?;
+    let live = live::read(&valid, context).await?;
+    let mongo = mongo::look(&valid, &secrets, &live, context).await?;
+    let objects = resources::objects(&valid);
+    let applied = match &secrets.trouble {
+        // Pods that lack a Secret would only fail and start again.
+        Some(_) => apply::Done::default(),
+        None => apply::objects(&valid, &objects, &live, mongo.progress(), context).await?,
+    };
+    let acted = mongo.act(&valid, context).await?;
+    let outside = outside::ask(&valid, &secrets, context).await;
+    let trouble = secrets.trouble.or(applied.trouble);
+    let observed = {
+        let memory = context.memory(&key);
+        let memory = lock(&memory);
+        report::observed(&valid, &live, &mongo, outside, trouble, &memory)
+    };
+    report::status(pipeline, &valid, &observed, context).await?;
+    context.backoff.forget(&key);
+    Ok(Action::requeue(next(&valid, &observed, &mongo, acted)))
+}
+
+/// When to look again.
+fn next(
+    valid: &ValidatedPipeline,
+    observed: &plan::status::Observed,
+    mongo: &mongo::Look,
+    acted: bool,
+) -> Duration {
+    if acted {
+        return NEXT_STEP;
+    }
+    let managed = valid.spec().mongodb.external.is_none();
+    let waits = match mongo.step() {
+        Some(Step::Wait(wait)) => Some(match wait.pace {
+            Pace::Soon => wait.pace.delay(),
+            Pace::Slowly => wait.pace.delay().min(STEADY),
+        }),
+        Some(Step::Ready) => None,
+        _ if managed => Some(MOVING),
+        _ => None,
+    };
+    let starting = [&observed.redis.pods, &observed.postgres.pods, &observed.api, &observed.worker]
+        .into_iter()
+        .any(|pods| pods.exists && !pods.all_ready());
+    let lags = observed.lag.is_some_and(|(events, _)| events != Some(0));
+    let moving = (starting || lags).then_some(MOVING);
+    waits.into_iter().chain(moving).min().unwrap_or(STEADY)
+}

@@ -1,0 +1,131 @@
+//! The pods of a part, from its workloads and from what the pods say of themselves.
+
+use crd::conditions::reasons;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use plan::names::Part;
+use plan::resources::{Kind, labels};
+use plan::status::{Pods, Trouble};
+use plan::validate::ValidatedPipeline;
+use serde_json::Value;
+
+use super::live::Live;
+
+/// A pod without a node is given this long: volumes are made, nodes come.
+const UNSCHEDULED_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// The pods of a part: all its workloads together, as the shards are.
+pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, now: Timestamp) -> Pods {
+    let workloads: Vec<(Kind, &Value)> = names(valid, part)
+        .into_iter()
+        .filter_map(|(kind, name)| Some((kind, live.get(kind, &name)?)))
+        .collect();
+    let mut pods = Pods { exists: !workloads.is_empty(), up_to_date: true, ..Pods::default() };
+    for (kind, workload) in &workloads {
+        let (spec, status) = (&workload["spec"], &workload["status"]);
+        let number = |value: &Value| value.as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(0);
+        let wanted = spec["replicas"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(1);
+        pods.wanted += wanted;
+        pods.present += number(&status["replicas"]);
+        pods.ready += number(&status["readyReplicas"]);
+        let seen = status["observedGeneration"].as_i64() >= workload["metadata"]["generation"].as_i64();
+        let revision = *kind == Kind::Deployment || status["currentRevision"] == status["updateRevision"];
+        pods.up_to_date &= seen && revision && number(&status["updatedReplicas"]) == wanted;
+    }
+    let refused = workloads.iter().find_map(|(_, workload)| refused(workload));
+    let own = live.pods.iter().filter(|pod| {
+        pod.metadata.labels.as_ref().and_then(|l| l.get(labels::COMPONENT)).map(String::as_str)
+            == Some(part.word())
+    });
+    pods.trouble = own.filter_map(|pod| trouble(pod, now)).next().or(refused);
+    pods
+}
+
+fn names(valid: &ValidatedPipeline, part: Part) -> Vec<(Kind, String)> {
+    let names = valid.names();
+    match part {
+        Part::Shard => {
+            (0..valid.spec().mongodb.shards).map(|n| (Kind::StatefulSet, names.shard(n))).collect()
+        }
+        Part::Redis | Part::Postgres | Part::Config => vec![(Kind::StatefulSet, names.of(part))],
+        Part::Api | Part::Console | Part::Worker | Part::Router => vec![(Kind::Deployment, names.of(part))],
+    }
+}
+
+/// A Deployment whose pods are refused says so; a StatefulSet only in Events.
+fn refused(workload: &Value) -> Option<Trouble> {
+    let conditions = workload["status"]["conditions"].as_array()?;
+    let failure = conditions.iter().find(|c| c["type"] == "ReplicaFailure" && c["status"] == "True")?;
+    let message = failure["message"].as_str().unwrap_or_default();
+    Some(Trouble {
+        reason: reasons::PODS_REFUSED,
+        message: format!("pods are refused: {message}; raise the quota or change the policy"),
+    })
+}
+
+/// What keeps a pod from getting ready and will not pass by itself.
+fn trouble(pod: &Pod, now: Timestamp) -> Option<Trouble> {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let status = pod.status.as_ref()?;
+    let containers =
+        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    if let Some(trouble) = containers.filter_map(|container| of_container(name, container)).next() {
+        return Some(trouble);
+    }
+    let unscheduled = status.conditions.iter().flatten().find(|c| {
+        c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
+    })?;
+    let age = now.duration_since(pod.metadata.creation_timestamp.as_ref()?.0);
+    if age < UNSCHEDULED_AFTER {
+        return None;
+    }
+    let message = unscheduled.message.as_deref().unwrap_or_default();
+    let lower = message.to_lowercase();
+    if lower.contains("storageclass") || lower.contains("persistentvolumeclaim") {
+        return Some(Trouble {
+            reason: reasons::STORAGE_CLASS_MISSING,
+            message: format!(
+                "{name} waits for its volume: {message}; set storageClassName to a class that `kubectl get storageclass` lists, or make one the default"
+            ),
+        });
+    }
+    Some(Trouble {
+        reason: reasons::POD_UNSCHEDULABLE,
+        message: format!("no node takes {name}: {message}; add nodes, or ask for less"),
+    })
+}
+
+fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let message = waiting.message.as_deref().unwrap_or_default();
+    let (reason, message) = match waiting.reason.as_deref()? {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => (
+            reasons::IMAGE_PULL_FAILED,
+            format!(
+                "{pod} cannot pull {}: {message}; correct the image or the registry's access",
+                container.image
+            ),
+        ),
+        "CreateContainerConfigError" => {
+            (reasons::SECRET_MISSING, format!("{pod} cannot start: {message}; create what is missing"))
+        }
+        "CrashLoopBackOff" => {
+            let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+            let code = ended.map_or(0, |ended| ended.exit_code);
+            let words = ended.and_then(|ended| ended.message.as_deref()).unwrap_or_default().trim();
+            let words = if words.is_empty() { "" } else { words };
+            (
+                reasons::CRASH_LOOPING,
+                format!(
+                    "{pod} ended {} times, at last with code {code}: {words}; see `kubectl logs {pod} -c {} --previous`",
+                    container.restart_count, container.name
+                ),
+            )
+        }
+        _ => return None,
+    };
+    Some(Trouble { reason, message })
+}

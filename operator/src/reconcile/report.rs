@@ -1,0 +1,149 @@
+//! What a pass tells: the status, when it changed, and an Event when a condition turned.
+
+use crd::conditions::types;
+use crd::{EventPipeline, EventPipelineStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource, ResourceExt};
+use plan::names::Part;
+use plan::status::{Mongodb, Observed, Store, Trouble};
+use plan::validate::{Fault, ValidatedPipeline};
+use serde_json::{Value, json};
+
+use super::live::Live;
+use super::mongo::Look;
+use super::outside::Answers;
+use super::pods;
+use crate::context::{Context, Memory};
+use crate::error::{Error, call};
+
+/// The field manager of everything here.
+const MANAGER: &str = "eventpipeline-status";
+/// An Event's note may have no more.
+const NOTE_BYTES_MAX: usize = 1000;
+/// Conditions whose turning people want to be told of.
+const TOLD: &[&str] = &[types::READY, types::STALLED, types::MONGODB_READY];
+
+/// Puts together what was seen.
+pub fn observed(
+    valid: &ValidatedPipeline,
+    live: &Live,
+    mongo: &Look,
+    outside: Answers,
+    trouble: Option<Trouble>,
+    memory: &Memory,
+) -> Observed {
+    let now = Timestamp::now();
+    let pods = |part| pods::of(valid, live, part, now);
+    Observed {
+        redis: Store { pods: pods(Part::Redis), answer: outside.redis },
+        postgres: Store { pods: pods(Part::Postgres), answer: outside.postgres },
+        mongodb: Mongodb {
+            config: pods(Part::Config),
+            members: pods(Part::Shard),
+            routers: pods(Part::Router),
+            answer: outside.mongodb,
+            ..mongo.observed()
+        },
+        api: pods(Part::Api),
+        worker: pods(Part::Worker),
+        lag: memory.lag,
+        dead_letters: memory.dead_letters,
+        trouble,
+    }
+}
+
+/// Writes the status of a valid pipeline, if it changed.
+pub async fn status(
+    pipeline: &EventPipeline,
+    valid: &ValidatedPipeline,
+    observed: &Observed,
+    context: &Context,
+) -> Result<(), Error> {
+    let next = plan::status::status(valid, observed, previous(pipeline), &now());
+    write(pipeline, next, context).await
+}
+
+/// Writes the status of a pipeline whose spec cannot be built.
+pub async fn invalid(pipeline: &EventPipeline, faults: &[Fault], context: &Context) -> Result<(), Error> {
+    let generation = pipeline.metadata.generation.unwrap_or_default();
+    let mut next = plan::status::invalid(faults, generation, previous(pipeline), &now());
+    // Its parts run on as they were: what is known of them stays.
+    if let Some(status) = &pipeline.status {
+        next = EventPipelineStatus {
+            observed_generation: next.observed_generation,
+            conditions: next.conditions,
+            ..status.clone()
+        };
+    }
+    write(pipeline, next, context).await
+}
+
+fn now() -> Time {
+    Time(Timestamp::now())
+}
+
+fn previous(pipeline: &EventPipeline) -> &[Condition] {
+    pipeline.status.as_ref().map_or(&[], |status| &status.conditions)
+}
+
+/// What of a status is ours: the scaler's part is not.
+fn ours(status: &EventPipelineStatus) -> Value {
+    let mut status = status.clone();
+    status.scaling = None;
+    status.conditions.retain(|condition| condition.type_ != types::SCALING_ACTIVE);
+    status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    serde_json::to_value(status).unwrap_or_default()
+}
+
+async fn write(pipeline: &EventPipeline, next: EventPipelineStatus, context: &Context) -> Result<(), Error> {
+    let body = ours(&next);
+    if pipeline.status.as_ref().is_some_and(|status| ours(status) == body) {
+        return Ok(());
+    }
+    let name = pipeline.name_any();
+    let api: Api<EventPipeline> =
+        Api::namespaced(context.client.clone(), &pipeline.namespace().unwrap_or_default());
+    let body = json!({"apiVersion": crd::API_VERSION, "kind": crd::KIND, "metadata": {"name": name}, "status": body});
+    let how = PatchParams::apply(MANAGER).force();
+    call(format!("write the status of {name}"), async {
+        api.patch_status(&name, &how, &Patch::Apply(&body)).await
+    })
+    .await?;
+    context.metrics.writes.inc();
+    for condition in turned(previous(pipeline), &next.conditions) {
+        tell(pipeline, condition, context).await;
+    }
+    Ok(())
+}
+
+/// Conditions whose status or reason is another one than before.
+fn turned<'a>(before: &'a [Condition], now: &'a [Condition]) -> impl Iterator<Item = &'a Condition> {
+    now.iter().filter(move |condition| {
+        let old = before.iter().find(|old| old.type_ == condition.type_);
+        let same = old.is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
+        // What is bad from the beginning is no news; the first look finds all of it so.
+        TOLD.contains(&condition.type_.as_str()) && !same && !(old.is_none() && condition.status == "False")
+    })
+}
+
+async fn tell(pipeline: &EventPipeline, condition: &Condition, context: &Context) {
+    let bad = (condition.type_ == types::STALLED) == (condition.status == "True");
+    let mut note = condition.message.clone();
+    while note.len() > NOTE_BYTES_MAX {
+        note.pop();
+    }
+    let event = Event {
+        type_: if bad { EventType::Warning } else { EventType::Normal },
+        reason: condition.reason.clone(),
+        note: Some(note),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    // An Event that is lost is not worth a pass.
+    if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
+        tracing::debug!(%error, "an Event was not written");
+    }
+}

@@ -1,0 +1,186 @@
+//! The autoscaler's loop: sample → decide → scale → report, for every pipeline at its own period. Writes the number of
+//! workers, `status.scaling` and the condition `ScalingActive`, under its own field manager, and nothing else.
+
+mod busy;
+mod report;
+mod sample;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crd::{DesiredState, EventPipeline, Scaling};
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+use plan::scaling::{Decision, Observation, Spec, State, decide};
+use plan::validate::ValidatedPipeline;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{Context, key, lock};
+use crate::controller::Guarded;
+use crate::error::Error;
+use crate::reconcile::scale;
+use sample::Sampler;
+
+/// The field manager of everything here.
+pub const SCALER: &str = "eventpipeline-scaler";
+
+/// Between two looks for pipelines that are due.
+const TICK: Duration = Duration::from_millis(500);
+/// Samples at once: each is three round trips to a Redis.
+const CONCURRENCY: usize = 16;
+/// A sample, its decision and its writes take no longer, or are given up until the next period.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What is remembered of one pipeline between two decisions.
+struct Pipeline {
+    due: Instant,
+    uid: String,
+    sampler: Sampler,
+    state: State,
+    reported: report::Reported,
+}
+
+/// Decides for every pipeline until told to stop.
+pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: CancellationToken) {
+    let mut remembered: HashMap<String, Pipeline> = HashMap::new();
+    let room = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut running: JoinSet<(String, Pipeline)> = JoinSet::new();
+    let mut away: std::collections::HashSet<String> = std::collections::HashSet::new();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => (),
+            () = stop.cancelled() => return,
+            Some(done) = running.join_next() => {
+                if let Ok((key, pipeline)) = done {
+                    away.remove(&key);
+                    remembered.insert(key, pipeline);
+                }
+                continue;
+            }
+        }
+        let all = pipelines.state();
+        let present: std::collections::HashSet<String> =
+            all.iter().filter_map(|guarded| guarded.0.as_ref().ok().map(key)).collect();
+        remembered.retain(|key, _| present.contains(key));
+        for guarded in all {
+            let Ok(pipeline) = &guarded.0 else { continue };
+            let key = key(pipeline);
+            if away.contains(&key) || pipeline.metadata.deletion_timestamp.is_some() {
+                continue;
+            }
+            let uid = pipeline.uid().unwrap_or_default();
+            let known = remembered.remove(&key).filter(|known| known.uid == uid);
+            let known = known.unwrap_or_else(|| Pipeline::new(uid, pipeline));
+            if known.due > Instant::now() {
+                remembered.insert(key, known);
+                continue;
+            }
+            away.insert(key.clone());
+            let (context, room, guarded) = (Arc::clone(&context), Arc::clone(&room), Arc::clone(&guarded));
+            running.spawn(async move {
+                let mut known = known;
+                let _permit = room.acquire_owned().await;
+                if let Ok(pipeline) = &guarded.0 {
+                    let period = u64::try_from(pipeline.spec.workers.poll_period_seconds).unwrap_or(5).max(1);
+                    known.due = Instant::now() + Duration::from_secs(period);
+                    match tokio::time::timeout(TIMEOUT, known.once(pipeline, &context)).await {
+                        Ok(Ok(())) => (),
+                        Ok(Err(error)) => tracing::warn!(pipeline = key, %error, "no scaling decision"),
+                        Err(_) => tracing::warn!(pipeline = key, "no scaling decision in time"),
+                    }
+                }
+                (key, known)
+            });
+        }
+    }
+}
+
+impl Pipeline {
+    /// With what the status remembers of an earlier operator.
+    fn new(uid: String, pipeline: &EventPipeline) -> Self {
+        let scaling = pipeline.status.as_ref().and_then(|status| status.scaling.as_ref());
+        let learned = scaling.and_then(|scaling| scaling.learned.as_ref());
+        // What cannot be read is a fresh start: nothing is lowered for a while.
+        let state = learned.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        Self {
+            due: Instant::now(),
+            uid,
+            sampler: Sampler::default(),
+            state,
+            reported: report::Reported::default(),
+        }
+    }
+
+    async fn once(&mut self, pipeline: &EventPipeline, context: &Context) -> Result<(), Error> {
+        let Ok(valid) = plan::validate(pipeline, &context.installation) else { return Ok(()) };
+        let Some(observation) = self.sampler.sample(&valid, context).await? else {
+            return report::waiting(pipeline, &valid, &mut self.reported, context).await;
+        };
+        let (decision, state) = decide(std::mem::take(&mut self.state), &observation, &spec(pipeline));
+        self.state = state;
+        let obeyed = valid.spec().desired_state == DesiredState::Running
+            && valid.spec().workers.scaling == Scaling::Lag;
+        if obeyed && decision.desired != decision.current {
+            self.scale(pipeline, &valid, &decision, context).await?;
+        }
+        remember(&valid, &observation, &decision, context);
+        report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await
+    }
+
+    async fn scale(
+        &self,
+        pipeline: &EventPipeline,
+        valid: &ValidatedPipeline,
+        decision: &Decision,
+        context: &Context,
+    ) -> Result<(), Error> {
+        scale(valid, i32::try_from(decision.desired).unwrap_or(i32::MAX), context).await?;
+        context.metrics.scalings.inc();
+        tracing::info!(pipeline = key(pipeline), decision = decision.sentence(), "scaled");
+        report::event(pipeline, decision, context).await;
+        Ok(())
+    }
+}
+
+/// For the status of the next pass: what waits is what is queued and what workers hold.
+fn remember(valid: &ValidatedPipeline, observation: &Observation, decision: &Decision, context: &Context) {
+    use plan::scaling::Certainty as Sure;
+    let certainty = match decision.certainty {
+        Sure::Known => crd::Certainty::Known,
+        Sure::Estimated => crd::Certainty::Estimated,
+        Sure::Unknown => crd::Certainty::Unknown,
+    };
+    let waits = decision.lag_events.map(|lag| lag + observation.pending_events.unwrap_or(0.0));
+    #[allow(clippy::cast_possible_truncation, reason = "a count of events; a cast of a float saturates")]
+    let events = waits.map(|waits| waits as i64);
+    lock(&context.memory(&valid.names().key())).lag = Some((events, certainty));
+}
+
+/// What the law reads of the spec.
+fn spec(pipeline: &EventPipeline) -> Spec {
+    let workers = &pipeline.spec.workers;
+    let n = |number: i32| u32::try_from(number).unwrap_or(0);
+    Spec {
+        min_replicas: n(workers.min_replicas),
+        max_replicas: n(workers.max_replicas),
+        drain_target_seconds: n(workers.drain_target_seconds),
+        target_utilization_percent: n(workers.target_utilization_percent),
+        max_age_seconds: n(workers.max_age_seconds),
+        poll_period_seconds: n(workers.poll_period_seconds),
+        scale_up: plan::scaling::ScaleUp {
+            stabilization_seconds: n(workers.scale_up.stabilization_seconds),
+            max_factor_percent: n(workers.scale_up.max_factor_percent),
+            min_step: n(workers.scale_up.min_step),
+        },
+        scale_down: plan::scaling::ScaleDown {
+            stabilization_seconds: n(workers.scale_down.stabilization_seconds),
+            max_percent: n(workers.scale_down.max_percent),
+            period_seconds: n(workers.scale_down.period_seconds),
+        },
+        idle_after_seconds: n(workers.idle_after_seconds),
+    }
+}

@@ -1,0 +1,180 @@
+//! What the scaler tells: `status.scaling` and `ScalingActive`, when they say something new, and an Event for each
+//! change of the number of workers.
+
+use std::time::Duration;
+
+use crd::{Certainty, EventPipeline, ScalingStatus, ScalingTerms};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource, ResourceExt};
+use plan::scaling::{Certainty as Sure, ClampBy, Decision, State};
+use plan::status::{ScalingSeen, scaling_active};
+use plan::validate::ValidatedPipeline;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::SCALER;
+use crate::context::Context;
+use crate::error::{Error, call};
+
+/// While events flow the numbers are written this often; without traffic they do not change and are not written.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// What was written last.
+#[derive(Default)]
+pub struct Reported {
+    said: Option<Value>,
+    at: Option<Instant>,
+    changed_at: Option<Timestamp>,
+}
+
+/// There are no workers yet.
+pub async fn waiting(
+    pipeline: &EventPipeline,
+    valid: &ValidatedPipeline,
+    reported: &mut Reported,
+    context: &Context,
+) -> Result<(), Error> {
+    let seen = ScalingSeen { workers_exist: false, certainty: Certainty::Unknown, at_maximum: false };
+    let kept = pipeline.status.as_ref().and_then(|status| status.scaling.clone());
+    write(pipeline, kept.as_ref(), &condition(pipeline, valid, &seen), json!("waiting"), reported, context)
+        .await
+}
+
+/// A decision.
+pub async fn decision(
+    pipeline: &EventPipeline,
+    valid: &ValidatedPipeline,
+    decision: &Decision,
+    state: &State,
+    reported: &mut Reported,
+    context: &Context,
+) -> Result<(), Error> {
+    let before = pipeline.status.as_ref().and_then(|status| status.scaling.as_ref());
+    if decision.desired != decision.current {
+        reported.changed_at = Some(Timestamp::now());
+    }
+    let changed_at = reported.changed_at.map(Time).or_else(|| before?.changed_at.clone());
+    let clamps: Vec<&ClampBy> = decision.clamps.iter().map(|clamp| &clamp.by).collect();
+    let seen = ScalingSeen {
+        workers_exist: true,
+        certainty: certainty(decision.certainty),
+        at_maximum: clamps.contains(&&ClampBy::MaxReplicas),
+    };
+    let condition = condition(pipeline, valid, &seen);
+    let status = of(decision, state, changed_at);
+    // What makes it worth a write at once; numbers alone wait for the refresh.
+    let said = json!([
+        decision.desired,
+        decision.current,
+        decision.reason,
+        decision.certainty,
+        condition.status,
+        condition.reason,
+        condition.message,
+        pipeline.metadata.generation,
+    ]);
+    let quiet = decision.rates.arrival <= 0.0 && decision.backlog_events.unwrap_or(0.0) <= 0.0;
+    let due = !quiet && reported.at.is_none_or(|at| at.elapsed() >= REFRESH);
+    if reported.said.as_ref() == Some(&said) && !due {
+        return Ok(());
+    }
+    write(pipeline, Some(&status), &condition, said, reported, context).await
+}
+
+fn condition(pipeline: &EventPipeline, valid: &ValidatedPipeline, seen: &ScalingSeen) -> Condition {
+    let previous = pipeline.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    scaling_active(valid, seen, previous, &Time(Timestamp::now()))
+}
+
+fn certainty(sure: Sure) -> Certainty {
+    match sure {
+        Sure::Known => Certainty::Known,
+        Sure::Estimated => Certainty::Estimated,
+        Sure::Unknown => Certainty::Unknown,
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "counts and rates; a cast of a float saturates")]
+fn of(decision: &Decision, state: &State, changed_at: Option<Time>) -> ScalingStatus {
+    let count = |number: f64| number.round() as i64;
+    let workers = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let milli = |number: f64| (number * 1000.0).round() as i64;
+    let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    ScalingStatus {
+        current: workers(decision.current),
+        desired: workers(decision.desired),
+        reason: word(json!(decision.reason)),
+        message: decision.sentence(),
+        lag_events: decision.lag_events.map(count),
+        certainty: Some(word(json!(decision.certainty))),
+        oldest_seconds: decision.oldest_seconds.map(count),
+        arrivals_per_second: Some(count(decision.rates.arrival)),
+        worker_events_per_second: decision.mu.map(count),
+        sink_ceiling_per_second: decision.ceiling.map(count),
+        startup_seconds: Some(count(decision.startup)),
+        terms: decision.terms.map(|terms| ScalingTerms {
+            steady_milli: milli(terms.steady),
+            deadline_milli: milli(terms.dead),
+            drain_milli: milli(terms.drain),
+        }),
+        clamps: decision
+            .clamps
+            .iter()
+            .map(|clamp| crd::Clamp {
+                by: word(json!(clamp.by)),
+                from: workers(clamp.from),
+                to: workers(clamp.to),
+            })
+            .collect(),
+        changed_at,
+        learned: serde_json::to_string(state).ok(),
+    }
+}
+
+async fn write(
+    pipeline: &EventPipeline,
+    scaling: Option<&ScalingStatus>,
+    condition: &Condition,
+    said: Value,
+    reported: &mut Reported,
+    context: &Context,
+) -> Result<(), Error> {
+    if reported.said.as_ref() == Some(&said) && reported.at.is_some() && scaling.is_none() {
+        return Ok(());
+    }
+    let name = pipeline.name_any();
+    let mut status = json!({"conditions": [condition]});
+    if let (Some(scaling), Some(status)) = (scaling, status.as_object_mut()) {
+        status.insert("scaling".into(), serde_json::to_value(scaling).unwrap_or_default());
+    }
+    let body = json!({"apiVersion": crd::API_VERSION, "kind": crd::KIND, "metadata": {"name": name}, "status": status});
+    let api: Api<EventPipeline> =
+        Api::namespaced(context.client.clone(), &pipeline.namespace().unwrap_or_default());
+    let how = PatchParams::apply(SCALER).force();
+    call(format!("write the scaling of {name}"), async {
+        api.patch_status(&name, &how, &Patch::Apply(&body)).await
+    })
+    .await?;
+    context.metrics.writes.inc();
+    reported.said = Some(said);
+    reported.at = Some(Instant::now());
+    Ok(())
+}
+
+/// Tells of a change of the number of workers, with its numbers.
+pub async fn event(pipeline: &EventPipeline, decision: &Decision, context: &Context) {
+    let reason = json!(decision.reason).as_str().unwrap_or_default().to_owned();
+    let event = Event {
+        type_: EventType::Normal,
+        reason,
+        note: Some(decision.sentence().chars().take(900).collect()),
+        action: "Scale".into(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
+        tracing::debug!(%error, "an Event was not written");
+    }
+}

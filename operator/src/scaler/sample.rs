@@ -1,0 +1,148 @@
+//! One sample: the streams of a pipeline, and its workers. Unknown stays unknown.
+
+use event::keys::Keys;
+use event::lag::{Certainty, Lag};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use plan::names::{Part, REDIS_PORT};
+use plan::scaling::{Observation, Workers};
+use plan::secrets::URL_KEY;
+use plan::validate::ValidatedPipeline;
+use redis::aio::ConnectionManager;
+use std::time::{Duration, SystemTime};
+
+use super::busy::Growing;
+use crate::context::Context;
+use crate::error::{Error, call};
+use crate::reconcile::{read_secret, secret_value};
+
+/// A Redis that takes longer has not answered this sample.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Samples one pipeline.
+#[derive(Default)]
+pub struct Sampler {
+    redis: Option<ConnectionManager>,
+    busy: Growing,
+    errors: Growing,
+}
+
+impl Sampler {
+    /// Looks. `None`: there are no workers to be scaled yet.
+    pub async fn sample(
+        &mut self,
+        valid: &ValidatedPipeline,
+        context: &Context,
+    ) -> Result<Option<Observation>, Error> {
+        let Some(workers) = workers(valid, context).await? else { return Ok(None) };
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut observation = Observation { at: at.as_secs_f64(), workers, ..Observation::default() };
+        let streams = tokio::time::timeout(REDIS_TIMEOUT, self.streams(valid, context, at.as_secs()));
+        match streams.await {
+            Ok(Ok(streams)) => self.fill(&mut observation, &streams),
+            // Redis is away: all that it would tell is unknown, and the law holds the fleet.
+            Ok(Err(why)) => {
+                self.redis = None;
+                tracing::debug!(pipeline = valid.names().key(), why, "the streams were not read");
+            }
+            Err(_) => self.redis = None,
+        }
+        Ok(Some(observation))
+    }
+
+    async fn streams(
+        &mut self,
+        valid: &ValidatedPipeline,
+        context: &Context,
+        now_seconds: u64,
+    ) -> Result<Vec<Stream>, String> {
+        let redis = match &mut self.redis {
+            Some(redis) => redis,
+            none => none.insert(connect(valid, context).await?),
+        };
+        let mut streams = Vec::new();
+        for partition in 0..u32::try_from(valid.spec().redis.partitions).unwrap_or(1) {
+            let keys = Keys::new(&valid.names().key(), partition);
+            let view = stream::observe(redis, &keys, now_seconds).await.map_err(|error| error.to_string())?;
+            let oldest_ms =
+                stream::oldest_waiting_ms(redis, &keys).await.map_err(|error| error.to_string())?;
+            streams.push(Stream { view, oldest_ms });
+        }
+        Ok(streams)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    fn fill(&mut self, observation: &mut Observation, streams: &[Stream]) {
+        let lag = streams.iter().map(|stream| stream.view.lag()).reduce(Lag::plus);
+        let lag = lag.unwrap_or(Lag { events: Some(0), certainty: Certainty::Known });
+        let sum = |pick: fn(&Stream) -> Option<u64>| streams.iter().map(pick).sum::<Option<u64>>();
+        let mut workers: Vec<_> = streams.iter().flat_map(|stream| &stream.view.workers).collect();
+        // What a worker says of itself is about all its partitions.
+        workers.sort_by(|a, b| a.name.cmp(&b.name));
+        workers.dedup_by(|a, b| a.name == b.name);
+        let pending: u64 = workers.iter().map(|worker| worker.pending_events).sum();
+        let waiting = lag.events.filter(|_| lag.certainty != Certainty::Unknown);
+        // In minus out is all that is not done; what workers hold is on its way.
+        observation.lag_events = waiting.map(|waiting| waiting.saturating_sub(pending) as f64);
+        observation.pending_events = Some(pending as f64);
+        observation.orphaned_events = Some(0.0);
+        observation.oldest_seconds = streams
+            .iter()
+            .filter_map(|stream| stream.oldest_ms)
+            .max()
+            .or((waiting == Some(0)).then_some(0))
+            .map(|ms| ms as f64 / 1000.0);
+        observation.arrived_events = sum(|stream| stream.view.facts.events_in).map(|n| n as f64);
+        let out = |stream: &Stream| stream.view.facts.events_out.or(stream.view.facts.events_in.map(|_| 0));
+        observation.processed_events = sum(out).map(|n| n as f64);
+        let busy = self.busy.add(workers.iter().map(|worker| (worker.name.clone(), worker.busy_ms)));
+        observation.busy_seconds = Some(busy as f64 / 1000.0);
+        let errors = self.errors.add(workers.iter().map(|worker| (worker.name.clone(), worker.sink_errors)));
+        observation.sink_errors = Some(errors as f64);
+    }
+}
+
+/// A partition at one moment.
+struct Stream {
+    view: stream::PartitionView,
+    oldest_ms: Option<u64>,
+}
+
+async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<ConnectionManager, String> {
+    let names = valid.names();
+    let read = |secret: String, key: &'static str| async move {
+        let there =
+            read_secret(names.namespace(), &secret, context).await.map_err(|error| error.to_string())?;
+        there
+            .and_then(|there| secret_value(&there, key))
+            .ok_or_else(|| format!("Secret {secret} lacks {key}"))
+    };
+    let url = if let Some(external) = &valid.spec().redis.external {
+        read(external.secret_name.clone(), URL_KEY).await?
+    } else {
+        let service = names.of(Part::Redis);
+        let password = read(service.clone(), "password").await?;
+        format!("redis://:{password}@{}:{REDIS_PORT}", names.host(&service))
+    };
+    stream::connect(&url).await.map_err(|error| error.to_string())
+}
+
+async fn workers(valid: &ValidatedPipeline, context: &Context) -> Result<Option<Workers>, Error> {
+    let name = valid.names().of(Part::Worker);
+    let api: Api<Deployment> = Api::namespaced(context.client.clone(), valid.names().namespace());
+    let Some(deployment) =
+        call(format!("read Deployment {name}"), async { api.get_opt(&name).await }).await?
+    else {
+        return Ok(None);
+    };
+    let n = |number: Option<i32>| u32::try_from(number.unwrap_or(0)).unwrap_or(0);
+    let desired = n(deployment.spec.as_ref().and_then(|spec| spec.replicas));
+    let status = deployment.status.unwrap_or_default();
+    let ready = n(status.ready_replicas).min(desired);
+    Ok(Some(Workers {
+        desired,
+        ready,
+        starting: desired - ready,
+        terminating: n(status.replicas).saturating_sub(desired),
+    }))
+}
