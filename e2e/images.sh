@@ -36,10 +36,12 @@ timed() { # WHAT COMMAND…: its output only when it fails
 
 make_base() {
   local folder=$images/base components=main container
-  [ "$ID" = ubuntu ] && components=main,universe # redis-server is there
+  if [ "$ID" = ubuntu ]; then components=main,universe; fi # redis-server is there
   rm -rf "$folder"
   debootstrap --variant=minbase --components=$components "$VERSION_CODENAME" "$folder"
-  rm -rf "$folder"/var/cache/apt/* "$folder"/var/lib/apt/lists/* "$folder"/usr/share/{doc,man,locale}/*
+  # As slim as the usual slim base: no manuals, of later packages neither.
+  printf 'path-exclude /usr/share/%s/*\n' doc man locale info >"$folder/etc/dpkg/dpkg.cfg.d/slim"
+  rm -rf "$folder"/var/cache/apt/* "$folder"/var/lib/apt/lists/* "$folder"/usr/share/{doc,man,locale,info}/*
   container=$(bud from scratch)
   bud add --quiet "$container" "$folder" /
   bud commit --quiet --rm "$container" "$base"
@@ -89,10 +91,10 @@ for target in "${targets[@]}"; do
     echo "$sum" >"$images/$target.sum"
   fi
   running containerd >/dev/null || continue
-  # The run folder is new with each cluster, and so is what is noted in it.
-  if [ "$(cat "$run/images/$target" 2>/dev/null)" != "$sum" ]; then
+  # Noted in containerd's own folder, so that the note goes when its images do.
+  if [ "$(cat "$run/images/$target.sum" 2>/dev/null)" != "$sum" ]; then
     timed "load $name" ctr_ images import "$images/$target.tar"
-    mkdir -p "$run/images" && echo "$sum" >"$run/images/$target"
+    echo "$sum" >"$run/images/$target.sum"
   fi
 done
 bud rmi --prune >/dev/null 2>&1 || true # what earlier builds of the same names left

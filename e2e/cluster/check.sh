@@ -30,7 +30,10 @@ within() { # SECONDS COMMAND…
 }
 
 refuses_privileged() {
-  in_ run loud --image=eventpipeline.dev/redis:e2e --privileged 2>&1 | tee /dev/stderr | grep -q 'violates PodSecurity "restricted'
+  local answer
+  answer=$(in_ run loud --image=eventpipeline.dev/redis:e2e --privileged 2>&1) && return 1
+  echo "$answer"
+  [[ $answer = *'violates PodSecurity "restricted'* ]]
 }
 redis_by_node_port() {
   local port answer
@@ -46,6 +49,13 @@ sql() { in_ exec postgres-0 -- env PGPASSWORD=check-postgres psql -qtA -h "$1" -
 postgres_kept() { [ "$(sql 127.0.0.1 'select n from seen')" = 7 ]; }
 pod_address() { [ "$(in_ exec postgres-0 -- getent hosts "$1" | cut -d' ' -f1)" = "$(in_ get pod redis-0 -o jsonpath='{.status.podIP}')" ]; }
 ready() { in_ rollout status statefulset/redis --timeout=60s && in_ rollout status statefulset/postgres --timeout=60s; }
+pods() { in_ get pods -o jsonpath='{.items[*].metadata.uid}'; }
+replaced() { # both are others than before
+  local now uid
+  now=$(pods)
+  [ "$(wc -w <<<"$now")" = 2 ] || return 1
+  for uid in $before; do [[ $now != *$uid* ]] || return 1; done
+}
 user_is() { [ "$(in_ exec "$1" -- id -u)" = "$2" ]; }
 volumes_offered() { ! kube get persistentvolumes -o jsonpath='{.items[*].status.phase}' | grep -qE 'Bound|Released' && [ -z "$(find "$run"/volumes -mindepth 2)" ]; }
 
@@ -60,8 +70,9 @@ round() { # NAMESPACE USER
   assert "$1: the headless service's name leads to the pod" pod_address redis-0.redis.$1.svc.cluster.local
   assert "$1: a short name does, too" pod_address redis
   assert "$1: postgres takes a table, by its own service's address" sql postgres-inside 'create table seen (n int); insert into seen values (7)'
-  in_ delete pod redis-0 postgres-0 --wait >/dev/null
-  assert "$1: both come back" ready
+  before=$(pods)
+  in_ delete pod redis-0 postgres-0 --wait=false >/dev/null
+  assert "$1: both come back" eval 'within 60 replaced && ready'
   assert "$1: redis has kept its data" within 10 redis_kept
   assert "$1: postgres has kept its data" within 10 postgres_kept
 }

@@ -11,8 +11,8 @@ JSON
   # A root without CAP_SYS_RESOURCE may not lower an OOM score. Pods' network namespaces are mounts under the run folder.
   cat >containerd.toml <<TOML
 version = 2
-root = "$run/containerd/root"
-state = "$run/containerd/state"
+root = "$run/images"
+state = "$run/containerd"
 [grpc]
   address = "$run/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]

@@ -23,8 +23,9 @@ ctr_() { ctr -a "$run/containerd.sock" -n k8s.io "$@"; }
 fail() { echo "$*" >&2; exit 1; }
 need_root() { [ "$(id -u)" = 0 ] || fail "the cluster needs root: it makes a bridge, mounts and cgroups"; }
 
-# A pid alone may belong to someone else by now; with the time it started it is that process and no other.
-started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# A pid alone may belong to someone else by now; with the time it started it is that process and no other. Nothing for
+# one that has ended and was not collected yet.
+started() { sed -n '/) Z /d; s/.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 # running NAME: prints the pid when the process that was started under this name is alive.
 running() {
   local pid since

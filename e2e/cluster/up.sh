@@ -82,7 +82,7 @@ start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --bind-addre
   --kubelet-preferred-address-types=InternalIP --kubelet-client-certificate=pki/apiserver-kubelet-client.crt \
   --kubelet-client-key=pki/apiserver-kubelet-client.key --service-account-key-file=pki/service-account.pub \
   --service-account-signing-key-file=pki/service-account.key --service-account-issuer=https://kubernetes.default.svc \
-  --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction
+  --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true
 . "$here/node.sh"
 node_files
 start containerd containerd --config containerd.toml
