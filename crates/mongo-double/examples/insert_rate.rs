@@ -24,7 +24,8 @@ async fn main() -> mongodb::error::Result<()> {
         println!("not sharded: {error}");
     }
     let rows = database.collection::<Document>("events");
-    rows.create_index(IndexModel::builder().keys(doc! {"userId": 1, "timestamp": -1, "_id": -1}).build()).await?;
+    rows.create_index(IndexModel::builder().keys(doc! {"userId": 1, "timestamp": -1, "_id": -1}).build())
+        .await?;
     rows.create_index(IndexModel::builder().keys(doc! {"receivedAt": 1}).build()).await?;
     let documents: Vec<RawDocumentBuf> = (0..events).map(event).collect::<Result<_, _>>()?;
     let bytes = documents[0].as_bytes().len();

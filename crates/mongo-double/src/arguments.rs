@@ -100,8 +100,12 @@ impl Request {
             return Ok(documents.clone());
         }
         let raw = RawDocument::from_bytes(&self.body).map_err(|error| invalid(&error))?;
-        let missing =
-            || Refusal::new(codes::MISSING_FIELD, format!("BSON field '{}.{name}' is missing but a required field", self.name));
+        let missing = || {
+            Refusal::new(
+                codes::MISSING_FIELD,
+                format!("BSON field '{}.{name}' is missing but a required field", self.name),
+            )
+        };
         let array = raw.get_array(name).map_err(|_| missing())?;
         documents_of(&self.body, array).ok_or_else(|| bad_value(format!("{name}: an element is no document")))
     }
@@ -241,7 +245,9 @@ impl Arguments {
     pub fn flag(&self, name: &str, default: bool) -> Result<bool, Refusal> {
         match self.fields.get(name) {
             None | Some(Bson::Null) => Ok(default),
-            value @ Some(Bson::Boolean(_) | Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) => Ok(truthy(value)),
+            value @ Some(Bson::Boolean(_) | Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) => {
+                Ok(truthy(value))
+            }
             Some(_) => Err(self.wrong_type(name, "bool")),
         }
     }

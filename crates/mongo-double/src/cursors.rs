@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::wire::DOCUMENT_BYTES_MAX;
 
 /// A cursor that nobody asked for so long is forgotten: the real server's time.
-const IDLE_MAX: Duration = Duration::from_secs(600);
+const IDLE_MAX: Duration = Duration::from_mins(10);
 /// Cursors at once; the oldest goes when there is one more.
 const CURSORS_MAX: usize = 10_000;
 /// Documents of a first batch whose size was not asked for.

@@ -93,9 +93,11 @@ pub enum Asked {
 pub struct FlagError(String);
 
 /// Flags with a value that change nothing here.
-const IGNORED_VALUES: &[&str] = &["wiredTigerCacheSizeGB", "logpath", "oplogSize", "networkMessageCompressors"];
+const IGNORED_VALUES: &[&str] =
+    &["wiredTigerCacheSizeGB", "logpath", "oplogSize", "networkMessageCompressors"];
 /// Flags without a value that change nothing here.
-const IGNORED: &[&str] = &["quiet", "logappend", "noauth", "auth", "nounixsocket", "directoryperdb", "journal"];
+const IGNORED: &[&str] =
+    &["quiet", "logappend", "noauth", "auth", "nounixsocket", "directoryperdb", "journal"];
 /// Parameters that are modelled, or harmless to leave out.
 const PARAMETERS: &[&str] = &[
     "enableLocalhostAuthBypass",
@@ -143,7 +145,9 @@ impl Flags {
             };
             let mut value = || {
                 let next = joined.clone().or_else(|| rest.next().cloned());
-                next.ok_or_else(|| FlagError(format!("the required argument for option '--{name}' is missing")))
+                next.ok_or_else(|| {
+                    FlagError(format!("the required argument for option '--{name}' is missing"))
+                })
             };
             match (name, program) {
                 ("version", _) => return Ok(Asked::Version),
@@ -176,9 +180,10 @@ impl Flags {
                 ("dbpath", Program::Mongod) => db_path = Some(PathBuf::from(value()?)),
                 ("configdb", Program::Mongos) => {
                     let text = value()?;
-                    flags.config_db = Some(ConnectionString::parse(&text).ok_or_else(|| {
-                        FlagError(format!("--configdb {text} is not SET/host:port,…"))
-                    })?);
+                    flags.config_db = Some(
+                        ConnectionString::parse(&text)
+                            .ok_or_else(|| FlagError(format!("--configdb {text} is not SET/host:port,…")))?,
+                    );
                 }
                 (name, _) if IGNORED_VALUES.contains(&name) => drop(value()?),
                 (name, _) if IGNORED.contains(&name) => (),

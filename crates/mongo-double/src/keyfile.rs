@@ -34,7 +34,11 @@ pub fn read(path: &Path) -> Result<Vec<String>, KeyFileError> {
 fn parse(text: &str) -> Option<Vec<String>> {
     let is_list = text.lines().any(|line| line.trim_start().starts_with("- "));
     let parts: Vec<&str> = if is_list {
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| line.trim_start_matches("- ")).collect()
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| line.trim_start_matches("- "))
+            .collect()
     } else {
         vec![text]
     };

@@ -57,8 +57,5 @@ pub fn bad_value(message: impl Into<String>) -> Refusal {
 
 /// 13 for commands that want another database.
 pub fn only_on_admin(command: &str) -> Refusal {
-    Refusal::new(
-        codes::UNAUTHORIZED,
-        format!("{command} may only be run against the admin database."),
-    )
+    Refusal::new(codes::UNAUTHORIZED, format!("{command} may only be run against the admin database."))
 }

@@ -76,7 +76,7 @@ impl Running {
             Program::Mongod => {
                 let listeners = listen(&flags).await?;
                 let mongod = Mongod::open(Node::new(flags, keys))?;
-                mongod.start();
+                mongod.start(&stopped);
                 serve(&mongod, listeners, &stopped);
                 Kind::Mongod(mongod)
             }
@@ -84,7 +84,7 @@ impl Running {
                 let config = flags.config_db.clone().ok_or(StartError::NoConfig)?;
                 let node = Node::new(flags.clone(), keys);
                 let mongos = Mongos::join(node, &config).await?;
-                mongos.start();
+                mongos.start(&stopped);
                 serve(&mongos, listen(&flags).await?, &stopped);
                 Kind::Mongos(mongos)
             }
@@ -131,7 +131,10 @@ pub fn main(program: Program) -> ExitCode {
     let name = if program == Program::Mongod { "mongod" } else { "mongos" };
     let flags = match Flags::parse(program, std::env::args().skip(1)) {
         Ok(Asked::Version) => {
-            println!("{} version v{VERSION}-double", if program == Program::Mongod { "db" } else { "mongos" });
+            println!(
+                "{} version v{VERSION}-double",
+                if program == Program::Mongod { "db" } else { "mongos" }
+            );
             return ExitCode::SUCCESS;
         }
         Ok(Asked::Run(flags)) => *flags,
@@ -151,7 +154,8 @@ pub fn main(program: Program) -> ExitCode {
 }
 
 async fn run(name: &str, flags: Flags) -> ExitCode {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         eprintln!("{name}: signals cannot be listened to");
         return ExitCode::FAILURE;
     };
@@ -169,7 +173,9 @@ async fn run(name: &str, flags: Flags) -> ExitCode {
         }
     };
     match running.kind {
-        Kind::Mongod(_) => println!("{name} double: waiting for connections on port {port}, data in {}", data.display()),
+        Kind::Mongod(_) => {
+            println!("{name} double: waiting for connections on port {port}, data in {}", data.display());
+        }
         Kind::Mongos(_) => println!("{name} double: waiting for connections on port {port}"),
     }
     tokio::select! {

@@ -94,10 +94,16 @@ impl Mongod {
                 return Ok(Some(own));
             }
             if overlap {
-                return Err(illegal(format!("a host of {} is a member of the existing shard {own}", asked.text())));
+                return Err(illegal(format!(
+                    "a host of {} is a member of the existing shard {own}",
+                    asked.text()
+                )));
             }
             if name == Some(own.as_str()) {
-                return Err(illegal(format!("A shard named {own} containing the replica set '{}' already exists", at.set)));
+                return Err(illegal(format!(
+                    "A shard named {own} containing the replica set '{}' already exists",
+                    at.set
+                )));
             }
         }
         Ok(None)
@@ -113,7 +119,10 @@ impl Mongod {
                 }
                 let own = hello.get_str("setName") == Ok(asked.set.as_str());
                 if own && hello.contains_key("configsvr") {
-                    return Err(failed(format!("Cannot add {} as a shard since it is a config server", asked.text())));
+                    return Err(failed(format!(
+                        "Cannot add {} as a shard since it is a config server",
+                        asked.text()
+                    )));
                 }
                 if own && truthy(hello.get("isWritablePrimary")) {
                     return Ok(hello);

@@ -101,22 +101,25 @@ impl Mongod {
             Err(refusal) => return Err(refusal),
             Ok(reply) => {
                 let rows = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
-                rows.map(|rows| rows.iter().filter_map(|row| row.as_document().cloned()).collect()).unwrap_or_default()
+                rows.map(|rows| rows.iter().filter_map(|row| row.as_document().cloned()).collect())
+                    .unwrap_or_default()
             }
         };
         let leads = |index: &Document| {
             let first = index.get_document("key").ok().and_then(|key| key.iter().next());
             first.is_some_and(|(name, kind)| name == field && kind.as_str() == Some("hashed"))
         };
-        let indexed = indexes.iter().any(leads);
-        if !empty && !indexed {
+        let has_key = indexes.iter().any(leads);
+        if !empty && !has_key {
             return Err(Refusal::new(
                 codes::INVALID_OPTIONS,
-                format!("Please create an index that starts with the proposed shard key before sharding the collection: {{{field}: \"hashed\"}}"),
+                format!(
+                    "Please create an index that starts with the proposed shard key before sharding the collection: {{{field}: \"hashed\"}}"
+                ),
             ));
         }
         indexes.retain(|index| index.get_str("name") != Ok("_id_"));
-        if !indexed {
+        if !has_key {
             indexes.push(doc! {"key": {field: "hashed"}, "name": format!("{field}_hashed")});
         }
         let owners = if empty {

@@ -51,9 +51,10 @@ impl Mongod {
         let shards: Vec<String> = self.shards().into_iter().map(|(name, _)| name).collect();
         let load = |shard: &str| databases.iter().filter(|row| row.get_str("primary") == Ok(shard)).count();
         let primary = match asked {
-            Some(asked) => shards.iter().find(|shard| *shard == asked).ok_or_else(|| {
-                Refusal::new(codes::SHARD_NOT_FOUND, format!("Shard {asked} not found"))
-            })?,
+            Some(asked) => shards
+                .iter()
+                .find(|shard| *shard == asked)
+                .ok_or_else(|| Refusal::new(codes::SHARD_NOT_FOUND, format!("Shard {asked} not found")))?,
             None => shards.iter().min_by_key(|shard| load(shard)).ok_or_else(no_shards)?,
         };
         self.engine.put(DATABASES, &row(db, primary, self.node.tick()));

@@ -42,7 +42,9 @@ impl Mongod {
         let mut row = self.engine.get(SETTINGS, ROW).unwrap_or_else(|| doc! {"_id": ROW});
         if let Some(read) = read {
             match read.get_str("level") {
-                Ok("local" | "available" | "majority") => drop(row.insert("defaultReadConcern", read.clone())),
+                Ok("local" | "available" | "majority") => {
+                    drop(row.insert("defaultReadConcern", read.clone()));
+                }
                 _ if read.is_empty() => drop(row.remove("defaultReadConcern")),
                 _ => return Err(bad_value("the default read concern is local, available or majority")),
             }

@@ -36,7 +36,11 @@ const REVISION: &str = "local.routing";
 
 impl Mongod {
     /// Runs a command that a router sends.
-    pub(crate) async fn cluster_command(&self, name: &str, arguments: &Arguments) -> Result<Document, Refusal> {
+    pub(crate) async fn cluster_command(
+        &self,
+        name: &str,
+        arguments: &Arguments,
+    ) -> Result<Document, Refusal> {
         self.must_be_primary()?;
         match name {
             "_configsvrRouting" => self.routing(arguments),
@@ -50,7 +54,9 @@ impl Mongod {
                     "_configsvrShardCollection" => self.shard_collection(arguments).await,
                     "_configsvrDropCollection" => self.drop_cluster_collection(arguments).await,
                     "_configsvrSetDefaultRWConcern" => self.set_default_concerns(arguments),
-                    other => Err(Refusal::new(codes::COMMAND_NOT_FOUND, format!("no such command: '{other}'"))),
+                    other => {
+                        Err(Refusal::new(codes::COMMAND_NOT_FOUND, format!("no such command: '{other}'")))
+                    }
                 }?;
                 self.settle().await?;
                 Ok(reply)
@@ -78,7 +84,8 @@ impl Mongod {
         let chunks = self.engine.all(CHUNKS);
         let collections = self.engine.all(COLLECTIONS).into_iter().map(|mut row| {
             let own = chunks.iter().filter(|chunk| chunk.get("uuid") == row.get("uuid"));
-            let own: Vec<Document> = own.map(|chunk| doc! {"min": chunk.get("min"), "shard": chunk.get("shard")}).collect();
+            let own: Vec<Document> =
+                own.map(|chunk| doc! {"min": chunk.get("min"), "shard": chunk.get("shard")}).collect();
             row.insert("chunks", own);
             row
         });
@@ -106,7 +113,8 @@ impl Mongod {
 
     fn shard(&self, name: &str) -> Result<Arc<Remote>, Refusal> {
         let found = self.shards().into_iter().find(|(own, _)| own == name);
-        let (_, at) = found.ok_or_else(|| Refusal::new(codes::SHARD_NOT_FOUND, format!("Shard {name} not found")))?;
+        let (_, at) =
+            found.ok_or_else(|| Refusal::new(codes::SHARD_NOT_FOUND, format!("Shard {name} not found")))?;
         Ok(self.peers.set(&at))
     }
 

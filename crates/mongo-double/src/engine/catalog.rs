@@ -124,18 +124,15 @@ pub fn not_there(ns: &str) -> Refusal {
 /// Whether the very index is there; 85 or 86 when another stands in its way.
 fn is_there(data: &Data, index: &Index) -> Result<bool, Refusal> {
     for own in &data.indexes {
-        let same_key = own.key.iter().eq(index.key.iter()) || crate::values::order::encoded(&own.key.clone().into())
-            == crate::values::order::encoded(&index.key.clone().into());
+        let same_key = own.key.iter().eq(index.key.iter())
+            || crate::values::order::encoded(&own.key.clone().into())
+                == crate::values::order::encoded(&index.key.clone().into());
         let same_options =
             own.unique == index.unique && own.expire_after_seconds == index.expire_after_seconds;
         let conflict = |code, what: &str| {
             Err(Refusal::new(
                 code,
-                format!(
-                    "{what}. Requested index: {}, existing index: {}",
-                    index.spec(),
-                    own.spec()
-                ),
+                format!("{what}. Requested index: {}, existing index: {}", index.spec(), own.spec()),
             ))
         };
         if own.name == "_id_" && same_key {

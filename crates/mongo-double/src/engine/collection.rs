@@ -150,7 +150,8 @@ impl Data {
 
     /// Enters a document into all indexes or into none.
     fn enter(&mut self, document: &Bytes, record: u32, own: Option<u32>) -> Result<(), WriteFault> {
-        let (mut scratch, mut entries) = (std::mem::take(&mut self.scratch), std::mem::take(&mut self.entries));
+        let (mut scratch, mut entries) =
+            (std::mem::take(&mut self.scratch), std::mem::take(&mut self.entries));
         entries.clear();
         let result = self.prepare(raw(document), record, own, &mut scratch, &mut entries);
         if result.is_ok() {
@@ -190,7 +191,8 @@ impl Data {
         let mut scratch = std::mem::take(&mut self.scratch);
         for index in &mut self.indexes {
             let mut gone = Vec::new();
-            let _ = index.keys(raw(document), &mut scratch, &mut |key, _| gone.push(index.entry(key, record)));
+            let _ =
+                index.keys(raw(document), &mut scratch, &mut |key, _| gone.push(index.entry(key, record)));
             for entry in gone {
                 index.map.remove(&entry);
             }
@@ -228,7 +230,8 @@ fn duplicate(ns: &str, index: &Index, document: &RawDocument) -> WriteFault {
         (name.clone(), at.unwrap_or(Bson::Null))
     };
     let values: Document = index.key.keys().map(value).collect();
-    let message = format!("E11000 duplicate key error collection: {ns} index: {} dup key: {values}", index.name);
+    let message =
+        format!("E11000 duplicate key error collection: {ns} index: {} dup key: {values}", index.name);
     let refusal = Refusal::new(codes::DUPLICATE_KEY, message);
     WriteFault { refusal, key: Some((index.key.clone(), values)) }
 }

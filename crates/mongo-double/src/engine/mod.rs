@@ -31,7 +31,9 @@ pub enum OpenError {
     #[error("Data directory {0} not found. Create it or give another --dbpath")]
     Missing(PathBuf),
     /// Another server has it.
-    #[error("Unable to lock {0}: another mongod runs on this data directory; stop it or give another --dbpath")]
+    #[error(
+        "Unable to lock {0}: another mongod runs on this data directory; stop it or give another --dbpath"
+    )]
     InUse(PathBuf),
     /// The disk does not give or take what it should.
     #[error("{0}: {1}")]

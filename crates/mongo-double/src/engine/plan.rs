@@ -83,7 +83,9 @@ impl Data {
         let mut scratch = Vec::new();
         let all = selection.matcher.is_empty();
         let fits = |record: &u32| {
-            all || self.document(*record).is_some_and(|document| selection.matcher.fits(raw(document), &mut scratch))
+            all || self
+                .document(*record)
+                .is_some_and(|document| selection.matcher.fits(raw(document), &mut scratch))
         };
         let most = selection.limit.unwrap_or(usize::MAX);
         if sorted {
@@ -111,10 +113,8 @@ impl Data {
 
     fn walk(&self, selection: &Selection) -> Option<Walk<'_>> {
         let conjuncts = selection.matcher.conjuncts();
-        let walks = self.indexes.iter().filter_map(|index| Walk::over(index, &conjuncts, &selection.sort));
-        let useful = |walk: &Walk<'_>| {
-            walk.narrows > (0, false) || walk.sorted && selection.limit.is_some()
-        };
+        let walks = self.indexes.iter().map(|index| Walk::over(index, &conjuncts, &selection.sort));
+        let useful = |walk: &Walk<'_>| walk.narrows > (0, false) || walk.sorted && selection.limit.is_some();
         // The whole of a unique key is one document; else the most equal fields, then the order, then a range.
         walks.filter(useful).max_by_key(|walk| {
             let whole = walk.index.unique && walk.narrows.0 == walk.index.fields.len();
@@ -124,7 +124,7 @@ impl Data {
 }
 
 impl<'a> Walk<'a> {
-    fn over(index: &'a Index, conjuncts: &[(&crate::values::path::Path, &Test)], sort: &Sort) -> Option<Self> {
+    fn over(index: &'a Index, conjuncts: &[(&crate::values::path::Path, &Test)], sort: &Sort) -> Self {
         let mut prefixes = vec![Vec::new()];
         let (mut equal, mut pinned) = (0, BTreeSet::new());
         for (path, direction) in &index.fields {
@@ -134,7 +134,10 @@ impl<'a> Walk<'a> {
                 break;
             }
             let parts: Vec<Vec<u8>> = values.iter().map(|value| component(value, *direction)).collect();
-            prefixes = prefixes.iter().flat_map(|prefix| parts.iter().map(move |part| [&prefix[..], part].concat())).collect();
+            prefixes = prefixes
+                .iter()
+                .flat_map(|prefix| parts.iter().map(move |part| [&prefix[..], part].concat()))
+                .collect();
             equal += 1;
             if values.len() == 1 {
                 pinned.insert(path.dotted());
@@ -158,8 +161,13 @@ impl<'a> Walk<'a> {
         let ranges = ranges.collect();
         let backwards = in_order(index, equal, &pinned, sort);
         let sorted = prefixes.len() == 1 && backwards.is_some() && !index.multikey;
-        let walk = Self { index, ranges, backwards: sorted && backwards == Some(true), sorted, narrows: (equal, is_range) };
-        Some(walk)
+        Self {
+            index,
+            ranges,
+            backwards: sorted && backwards == Some(true),
+            sorted,
+            narrows: (equal, is_range),
+        }
     }
 
     fn records(&self) -> Box<dyn Iterator<Item = u32> + '_> {
@@ -258,7 +266,13 @@ fn as_begin(end: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
 
 fn later(a: Bound<Vec<u8>>, b: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
     match (&a, &b) {
-        (Bound::Included(x), Bound::Included(y)) => if x >= y { a } else { b },
+        (Bound::Included(x), Bound::Included(y)) => {
+            if x >= y {
+                a
+            } else {
+                b
+            }
+        }
         (Bound::Included(_), _) => a,
         _ => b,
     }
@@ -266,7 +280,13 @@ fn later(a: Bound<Vec<u8>>, b: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
 
 fn earlier(a: Bound<Vec<u8>>, b: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
     match (&a, &b) {
-        (Bound::Excluded(x), Bound::Excluded(y)) => if x <= y { a } else { b },
+        (Bound::Excluded(x), Bound::Excluded(y)) => {
+            if x <= y {
+                a
+            } else {
+                b
+            }
+        }
         (Bound::Excluded(_), _) => a,
         _ => b,
     }

@@ -32,7 +32,11 @@ pub(super) fn open(folder: &Path) -> Result<(Collections, Journal), OpenError> {
     let good = read(&file, &mut all).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     if good < length {
-        eprintln!("{}: the last {} bytes were not written whole and are cut off", path.display(), length - good);
+        eprintln!(
+            "{}: the last {} bytes were not written whole and are cut off",
+            path.display(),
+            length - good
+        );
         file.set_len(good).and_then(|()| file.sync_all()).map_err(io)?;
     }
     let alive: u64 = all.values().map(|data: &Data| data.bytes).sum();

@@ -6,10 +6,10 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 
+use super::Engine;
 use super::collection::{Collection, Data, WriteFault};
 use super::journal::Change;
 use super::plan::Selection;
-use super::Engine;
 use crate::arguments::validate;
 use crate::codes;
 use crate::query::{Matcher, Sort, Update, decoded, raw, stored};
@@ -236,30 +236,28 @@ fn prepared(document: &Bytes) -> Result<Bytes, Refusal> {
     let own = raw(document);
     validate(own)?;
     let document = checked(document.clone())?;
-    match own.iter().next() {
-        Some(Ok(("_id", id))) => {
-            good_id(id)?;
-            return Ok(document);
-        }
-        _ => {
-            let id = own.get("_id").ok().flatten();
-            let id = id.unwrap_or_else(|| RawBsonRef::ObjectId(ObjectId::new()));
-            good_id(id)?;
-            let mut with_id = RawDocumentBuf::new();
-            with_id.append_ref("_id", id);
-            own.into_iter().flatten().filter(|(name, _)| *name != "_id").for_each(|(name, value)| {
-                with_id.append_ref(name, value);
-            });
-            checked(Bytes::from(with_id.into_bytes()))
-        }
+    if let Some(Ok(("_id", id))) = own.iter().next() {
+        good_id(id)?;
+        return Ok(document);
     }
+    let id = own.get("_id").ok().flatten().unwrap_or_else(|| RawBsonRef::ObjectId(ObjectId::new()));
+    good_id(id)?;
+    let mut with_id = RawDocumentBuf::new();
+    with_id.append_ref("_id", id);
+    for (name, value) in own.into_iter().flatten().filter(|(name, _)| *name != "_id") {
+        with_id.append_ref(name, value);
+    }
+    checked(Bytes::from(with_id.into_bytes()))
 }
 
 fn checked(document: Bytes) -> Result<Bytes, Refusal> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(Refusal::new(
             codes::BSON_OBJECT_TOO_LARGE,
-            format!("object to insert too large. size in bytes: {}, max size: {DOCUMENT_BYTES_MAX}", document.len()),
+            format!(
+                "object to insert too large. size in bytes: {}, max size: {DOCUMENT_BYTES_MAX}",
+                document.len()
+            ),
         ));
     }
     Ok(document)
@@ -334,7 +332,9 @@ fn equalities(filter: &Document, seed: &mut Document) -> Result<(), Refusal> {
             continue;
         }
         let value = match value {
-            Bson::Document(operators) if operators.keys().next().is_some_and(|name| name.starts_with('$')) => {
+            Bson::Document(operators)
+                if operators.keys().next().is_some_and(|name| name.starts_with('$')) =>
+            {
                 match operators.get("$eq") {
                     Some(value) => value,
                     None => continue,

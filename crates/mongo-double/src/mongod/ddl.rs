@@ -48,12 +48,16 @@ impl Mongod {
     fn drop_indexes(&self, arguments: &Arguments) -> Result<Document, Refusal> {
         arguments.only(&["index"])?;
         let ns = arguments.ns()?;
-        let collection = self.engine.collection(&ns).ok_or_else(|| {
-            Refusal::new(codes::NAMESPACE_NOT_FOUND, format!("ns not found {ns}"))
-        })?;
+        let collection = self
+            .engine
+            .collection(&ns)
+            .ok_or_else(|| Refusal::new(codes::NAMESPACE_NOT_FOUND, format!("ns not found {ns}")))?;
         let known: Vec<(String, Vec<u8>)> = {
             let data = collection.read();
-            data.indexes.iter().map(|index| (index.name.clone(), encoded(&index.key.clone().into()))).collect()
+            data.indexes
+                .iter()
+                .map(|index| (index.name.clone(), encoded(&index.key.clone().into())))
+                .collect()
         };
         let before = int(known.len());
         let names: Vec<String> = match arguments.required("index")? {
@@ -62,7 +66,13 @@ impl Mongod {
             Bson::Document(key) => {
                 let key = encoded(&key.clone().into());
                 let found = known.into_iter().find(|(_, own)| *own == key);
-                vec![found.ok_or_else(|| Refusal::new(codes::INDEX_NOT_FOUND, "can't find index with that key"))?.0]
+                vec![
+                    found
+                        .ok_or_else(|| {
+                            Refusal::new(codes::INDEX_NOT_FOUND, "can't find index with that key")
+                        })?
+                        .0,
+                ]
             }
             _ => return Err(bad_value("'index' must be a name, a key or '*'")),
         };
@@ -86,13 +96,20 @@ impl Mongod {
             ));
         }
         let seconds = index.get("expireAfterSeconds").and_then(whole);
-        let seconds = seconds.filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds)).ok_or_else(|| {
-            Refusal::new(codes::INVALID_OPTIONS, "no expireAfterSeconds, hidden, unique, or prepareUnique field")
-        })?;
+        let seconds =
+            seconds.filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds)).ok_or_else(|| {
+                Refusal::new(
+                    codes::INVALID_OPTIONS,
+                    "no expireAfterSeconds, hidden, unique, or prepareUnique field",
+                )
+            })?;
         let key = index.get_document("keyPattern").ok().map(|key| encoded(&key.clone().into()));
         let name = index.get_str("name").ok().map(str::to_owned);
         if key.is_some() == name.is_some() {
-            return Err(Refusal::new(codes::INVALID_OPTIONS, "must specify either index name or key pattern"));
+            return Err(Refusal::new(
+                codes::INVALID_OPTIONS,
+                "must specify either index name or key pattern",
+            ));
         }
         let before = self.engine.set_expiry(
             &ns,

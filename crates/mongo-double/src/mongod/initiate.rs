@@ -55,13 +55,23 @@ impl Mongod {
     }
 
     async fn checked(&self, asked: &Document, set: &str) -> Result<Document, Refusal> {
-        let name = asked.get_str("_id").map_err(|_| bad_config("a configuration needs the set's name as _id"))?;
+        let name =
+            asked.get_str("_id").map_err(|_| bad_config("a configuration needs the set's name as _id"))?;
         if name != set {
             return Err(bad_config(format!(
                 "Attempting to initiate a replica set with name {name}, but command line reports {set}; rejecting"
             )));
         }
-        let known = ["_id", "version", "configsvr", "protocolVersion", "members", "settings", "term", "writeConcernMajorityJournalDefault"];
+        let known = [
+            "_id",
+            "version",
+            "configsvr",
+            "protocolVersion",
+            "members",
+            "settings",
+            "term",
+            "writeConcernMajorityJournalDefault",
+        ];
         if let Some(name) = asked.keys().find(|name| !known.contains(&name.as_str())) {
             return Err(bad_config(format!("Unexpected field {name} in replica set configuration")));
         }
@@ -123,8 +133,10 @@ impl Mongod {
             if hello.contains_key("setName") {
                 return Err(Refusal::new(
                     codes::NEW_REPLICA_SET_CONFIGURATION_INCOMPATIBLE,
-                    format!("{host} has a configuration of set {} already; {set} cannot have it",
-                        hello.get_str("setName").unwrap_or_default()),
+                    format!(
+                        "{host} has a configuration of set {} already; {set} cannot have it",
+                        hello.get_str("setName").unwrap_or_default()
+                    ),
                 ));
             }
         }
@@ -139,8 +151,19 @@ impl Mongod {
 
 fn member(member: &Bson) -> Result<Document, Refusal> {
     let member = member.as_document().ok_or_else(|| bad_config("a member must be a document"))?;
-    let known =
-        ["_id", "host", "arbiterOnly", "buildIndexes", "hidden", "priority", "tags", "secondaryDelaySecs", "slaveDelay", "votes", "horizons"];
+    let known = [
+        "_id",
+        "host",
+        "arbiterOnly",
+        "buildIndexes",
+        "hidden",
+        "priority",
+        "tags",
+        "secondaryDelaySecs",
+        "slaveDelay",
+        "votes",
+        "horizons",
+    ];
     if let Some(name) = member.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(bad_config(format!("Unexpected field {name} in member configuration")));
     }

@@ -53,7 +53,8 @@ impl Mongod {
                 rows.push(row);
             }
         }
-        let most = if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
+        let most =
+            if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
         let ns = format!("{}.$cmd.listCollections", arguments.db);
         Ok(self.first_batch(ns, rows, None, most, false))
     }
@@ -62,11 +63,13 @@ impl Mongod {
         arguments.only(&["cursor"])?;
         self.must_be_readable(arguments)?;
         let ns = arguments.ns()?;
-        let collection = self.engine.collection(&ns).ok_or_else(|| {
-            Refusal::new(codes::NAMESPACE_NOT_FOUND, format!("ns does not exist: {ns}"))
-        })?;
+        let collection = self
+            .engine
+            .collection(&ns)
+            .ok_or_else(|| Refusal::new(codes::NAMESPACE_NOT_FOUND, format!("ns does not exist: {ns}")))?;
         let rows = collection.read().indexes.iter().map(|index| stored(&index.spec())).collect();
-        let most = if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
+        let most =
+            if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
         Ok(self.first_batch(ns, rows, None, most, false))
     }
 }
@@ -80,7 +83,11 @@ pub fn databases(arguments: &Arguments, sizes: BTreeMap<String, i64>) -> Result<
     for (name, size) in sizes {
         let row = doc! {"name": &name, "sizeOnDisk": size, "empty": size == 0};
         if matcher.matches(raw(&stored(&row))) {
-            rows.push(if name_only { doc! {"name": name} } else { row });
+            rows.push(if name_only {
+                doc! {"name": name}
+            } else {
+                row
+            });
         }
     }
     if name_only {

@@ -19,6 +19,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bson::{DateTime, Document};
+use tokio::sync::watch;
 
 use crate::arguments::Request;
 use crate::codes;
@@ -40,7 +41,7 @@ use replication::Replication;
 use sessions::Sessions;
 
 /// Between two looks for documents that have expired, unless `ttlMonitorSleepSecs` says otherwise.
-const EXPIRY_LOOK: Duration = Duration::from_secs(60);
+const EXPIRY_LOOK: Duration = Duration::from_mins(1);
 
 /// A server with data.
 #[derive(Debug)]
@@ -77,16 +78,25 @@ impl Mongod {
         }))
     }
 
-    /// What goes on beside the connections: elections, expiry. Ends with the runtime.
-    pub fn start(self: &Arc<Self>) {
-        tokio::spawn(Arc::clone(self).lead_when_configured());
-        let mongod = Arc::clone(self);
+    /// What goes on beside the connections, until told to stop: elections, expiry.
+    pub fn start(self: &Arc<Self>, stop: &watch::Receiver<bool>) {
+        let (mongod, mut stopped) = (Arc::clone(self), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = mongod.lead_when_configured() => (),
+                _ = stopped.wait_for(|stop| *stop) => (),
+            }
+        });
+        let (mongod, mut stopped) = (Arc::clone(self), stop.clone());
         let asked = mongod.node.flags.parameters.get("ttlMonitorSleepSecs");
         let pause = asked.and_then(|text| text.parse().ok()).map_or(EXPIRY_LOOK, Duration::from_secs);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(pause.max(Duration::from_secs(1)));
             loop {
-                ticks.tick().await;
+                tokio::select! {
+                    _ = ticks.tick() => (),
+                    _ = stopped.wait_for(|stop| *stop) => return,
+                }
                 mongod.cursors.sweep();
                 if mongod.replication.is_primary() {
                     mongod.engine.expire(DateTime::now());

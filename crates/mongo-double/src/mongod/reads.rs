@@ -43,7 +43,15 @@ impl Rest {
 
 /// The arguments of `find` that both programs know.
 pub const FIND: &[&str] = &[
-    "filter", "projection", "sort", "limit", "skip", "batchSize", "singleBatch", "noCursorTimeout", "allowDiskUse",
+    "filter",
+    "projection",
+    "sort",
+    "limit",
+    "skip",
+    "batchSize",
+    "singleBatch",
+    "noCursorTimeout",
+    "allowDiskUse",
 ];
 
 /// What `find` looks for.
@@ -65,7 +73,10 @@ pub fn cursor_batch(arguments: &Arguments) -> Result<usize, Refusal> {
         )
     })?;
     if let Some(name) = cursor.keys().find(|name| *name != "batchSize") {
-        return Err(Refusal::new(codes::UNKNOWN_FIELD, format!("BSON field 'cursor.{name}' is an unknown field.")));
+        return Err(Refusal::new(
+            codes::UNKNOWN_FIELD,
+            format!("BSON field 'cursor.{name}' is an unknown field."),
+        ));
     }
     match cursor.get("batchSize") {
         None => Ok(FIRST_BATCH),
@@ -111,7 +122,8 @@ impl Mongod {
         arguments.only(&["pipeline", "cursor", "allowDiskUse"])?;
         self.must_be_readable(arguments)?;
         let stages = arguments.required("pipeline")?.as_array();
-        let stages = stages.ok_or_else(|| Refusal::new(codes::TYPE_MISMATCH, "'pipeline' must be an array"))?;
+        let stages =
+            stages.ok_or_else(|| Refusal::new(codes::TYPE_MISMATCH, "'pipeline' must be an array"))?;
         let pipeline = Pipeline::parse(stages)?;
         let ns = arguments.ns()?;
         let most = cursor_batch(arguments)?;
@@ -144,7 +156,9 @@ impl Mongod {
         let asked = arguments.array("cursors")?.cloned().unwrap_or_default();
         let (killed, missing): (Vec<Bson>, Vec<Bson>) =
             asked.into_iter().partition(|id| whole(id).is_some_and(|id| self.cursors.kill(id).is_some()));
-        Ok(doc! {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []})
+        Ok(
+            doc! {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []},
+        )
     }
 
     pub(super) fn count(&self, arguments: &Arguments) -> Result<Document, Refusal> {

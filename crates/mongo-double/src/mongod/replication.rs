@@ -1,7 +1,7 @@
 //! The life of a replica set of one: no configuration, configured, primary. After a restart it is elected again.
 
 use std::net::{IpAddr, UdpSocket};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -115,20 +115,22 @@ impl Mongod {
         match self.replication.state().phase {
             Phase::Primary | Phase::Alone => Ok(()),
             Phase::Secondary => {
-                let mode = arguments.fields.get_document("$readPreference").and_then(|own| own.get_str("mode"));
+                let mode =
+                    arguments.fields.get_document("$readPreference").and_then(|own| own.get_str("mode"));
                 if mode.is_ok_and(|mode| mode != "primary") {
                     return Ok(());
                 }
                 Err(Refusal::new(codes::NOT_PRIMARY_NO_SECONDARY_OK, "not primary and secondaryOk=false"))
             }
-            Phase::Ghost | Phase::Removed => {
-                Err(Refusal::new(codes::NOT_PRIMARY_OR_SECONDARY, "node is not in primary or recovering state"))
-            }
+            Phase::Ghost | Phase::Removed => Err(Refusal::new(
+                codes::NOT_PRIMARY_OR_SECONDARY,
+                "node is not in primary or recovering state",
+            )),
         }
     }
 
     /// Waits for a configuration that names this member, then has it elected. Once is enough for a set of one.
-    pub(super) async fn lead_when_configured(self: Arc<Self>) {
+    pub(super) async fn lead_when_configured(&self) {
         if self.replication.state().phase == Phase::Alone {
             self.make_cluster_identity();
             return;
@@ -138,7 +140,12 @@ impl Mongod {
         }
         loop {
             let host = self.replication.state().host().map(str::to_owned);
-            let set = self.replication.state().config.as_ref().and_then(|config| config.get_str("_id").ok().map(str::to_owned));
+            let set = self
+                .replication
+                .state()
+                .config
+                .as_ref()
+                .and_then(|config| config.get_str("_id").ok().map(str::to_owned));
             let own_set = set.as_deref() == self.node.flags.replica_set.as_deref();
             if let Some(host) = host
                 && own_set

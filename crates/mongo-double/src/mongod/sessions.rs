@@ -14,11 +14,14 @@ use crate::refusal::Refusal;
 /// Sessions remembered; those unused for the longest are dropped first.
 const SESSIONS_MAX: usize = 50_000;
 /// As long as `hello` says that sessions live.
-const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+const IDLE_MAX: Duration = Duration::from_mins(30);
 
 /// What sessions wrote last.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<Vec<u8>, (Instant, Arc<Mutex<Last>>)>>);
+pub struct Sessions(Mutex<HashMap<Vec<u8>, Used>>);
+
+/// When a session was used last, and what it wrote.
+type Used = (Instant, Arc<Mutex<Last>>);
 
 #[derive(Debug, Default)]
 struct Last {

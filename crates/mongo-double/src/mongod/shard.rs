@@ -32,9 +32,10 @@ impl Mongod {
         let asked = arguments.fields.get("shardVersion").and_then(whole);
         let own = revisions.get(ns).copied().unwrap_or(0);
         match asked {
-            Some(asked) if asked != own => {
-                Err(Refusal::new(codes::STALE_CONFIG, format!("{ns}: the router has revision {asked}, this shard {own}")))
-            }
+            Some(asked) if asked != own => Err(Refusal::new(
+                codes::STALE_CONFIG,
+                format!("{ns}: the router has revision {asked}, this shard {own}"),
+            )),
             _ => Ok(revisions),
         }
     }

@@ -49,7 +49,9 @@ impl Mongod {
     fn configured(&self) -> Result<(State, Document), Refusal> {
         let state = self.replication.state().clone();
         match (state.phase, state.config.clone()) {
-            (Phase::Alone, _) => Err(Refusal::new(codes::NO_REPLICATION_ENABLED, "not running with --replSet")),
+            (Phase::Alone, _) => {
+                Err(Refusal::new(codes::NO_REPLICATION_ENABLED, "not running with --replSet"))
+            }
             (Phase::Removed, Some(_)) => Err(Refusal::new(
                 codes::INVALID_REPLICA_SET_CONFIG,
                 "Our replica set config is invalid or we are not a member of it",

@@ -29,11 +29,15 @@ fn filter_of(statement: &Document) -> Result<Document, Refusal> {
 
 fn modification(statement: &Document) -> Result<Modification, Refusal> {
     only(statement, "update.updates", &["q", "u", "multi", "upsert"])?;
-    let update = statement.get("u").ok_or_else(|| Refusal::new(codes::MISSING_FIELD, "a statement needs 'u'"))?;
+    let update =
+        statement.get("u").ok_or_else(|| Refusal::new(codes::MISSING_FIELD, "a statement needs 'u'"))?;
     let update = Update::parse(update)?;
     let multi = truthy(statement.get("multi"));
     if multi && matches!(update, Update::Replace(_)) {
-        return Err(Refusal::new(codes::FAILED_TO_PARSE, "multi update is not supported for replacement-style update"));
+        return Err(Refusal::new(
+            codes::FAILED_TO_PARSE,
+            "multi update is not supported for replacement-style update",
+        ));
     }
     let upsert = truthy(statement.get("upsert"));
     Ok(Modification { filter: filter_of(statement)?, sort: Sort::default(), update, multi, upsert })
@@ -44,7 +48,12 @@ fn deletion(statement: &Document) -> Result<Deletion, Refusal> {
     let multi = match statement.get("limit").and_then(whole) {
         Some(0) => true,
         Some(1) => false,
-        _ => return Err(Refusal::new(codes::FAILED_TO_PARSE, "The limit field in delete objects must be 0 or 1")),
+        _ => {
+            return Err(Refusal::new(
+                codes::FAILED_TO_PARSE,
+                "The limit field in delete objects must be 0 or 1",
+            ));
+        }
     };
     Ok(Deletion { filter: filter_of(statement)?, sort: Sort::default(), multi })
 }
@@ -103,7 +112,8 @@ impl Mongod {
             let _routed = self.at_revision(&ns, arguments)?;
             let (mut count, mut errors) = (0, Vec::new());
             for (index, statement) in statements.iter().enumerate() {
-                let done = deletion(&decoded(statement)).and_then(|deletion| self.engine.delete(&ns, &deletion));
+                let done =
+                    deletion(&decoded(statement)).and_then(|deletion| self.engine.delete(&ns, &deletion));
                 match done {
                     Ok(gone) => count += gone.len(),
                     Err(refusal) => {
@@ -125,15 +135,25 @@ impl Mongod {
 
     pub(super) async fn find_and_modify(&self, arguments: &Arguments) -> Result<Document, Refusal> {
         arguments.only(&[
-            "query", "sort", "remove", "update", "new", "upsert", "fields", "bypassDocumentValidation",
+            "query",
+            "sort",
+            "remove",
+            "update",
+            "new",
+            "upsert",
+            "fields",
+            "bypassDocumentValidation",
         ])?;
         let ns = arguments.ns()?;
         let concern = Concern::parse(arguments)?;
         let filter = arguments.document("query")?.cloned().unwrap_or_default();
         let sort = arguments.document("sort")?.map_or_else(|| Ok(Sort::default()), Sort::parse)?;
         let fields = projection(arguments.document("fields")?)?;
-        let (remove, new, upsert) =
-            (arguments.flag("remove", false)?, arguments.flag("new", false)?, arguments.flag("upsert", false)?);
+        let (remove, new, upsert) = (
+            arguments.flag("remove", false)?,
+            arguments.flag("new", false)?,
+            arguments.flag("upsert", false)?,
+        );
         let update = arguments.fields.get("update").map(Update::parse).transpose()?;
         if remove == update.is_some() || remove && (new || upsert) {
             return Err(bad_value("findAndModify needs either 'remove' alone or 'update'"));

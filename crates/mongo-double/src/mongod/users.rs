@@ -32,7 +32,10 @@ impl Mongod {
         let id = format!("{}.{user}", arguments.db);
         let stored = self.engine.get(USERS, &id);
         let missing = || {
-            Refusal::new(codes::USER_NOT_FOUND, format!("Could not find user \"{user}\" for db \"{}\"", arguments.db))
+            Refusal::new(
+                codes::USER_NOT_FOUND,
+                format!("Could not find user \"{user}\" for db \"{}\"", arguments.db),
+            )
         };
         match name {
             "createUser" => {
@@ -92,7 +95,10 @@ impl Mongod {
                 continue;
             }
             let stored = record.remove("credentials");
-            let names = stored.as_ref().and_then(Bson::as_document).map(|all| all.keys().cloned().collect::<Vec<_>>());
+            let names = stored
+                .as_ref()
+                .and_then(Bson::as_document)
+                .map(|all| all.keys().cloned().collect::<Vec<_>>());
             record.insert("mechanisms", names.unwrap_or_default());
             if let (true, Some(stored)) = (credentials, stored) {
                 record.insert("credentials", stored);
@@ -134,8 +140,11 @@ fn change(record: &mut Document, arguments: &Arguments, user: &str) -> Result<()
     let mechanisms = match arguments.array("mechanisms")? {
         None => Mechanism::ALL.to_vec(),
         Some(names) => {
-            let known = names.iter().map(|name| name.as_str().and_then(Mechanism::parse)).collect::<Option<Vec<_>>>();
-            known.filter(|known| !known.is_empty()).ok_or_else(|| bad_value("mechanisms: SCRAM-SHA-1 and SCRAM-SHA-256"))?
+            let known =
+                names.iter().map(|name| name.as_str().and_then(Mechanism::parse)).collect::<Option<Vec<_>>>();
+            known
+                .filter(|known| !known.is_empty())
+                .ok_or_else(|| bad_value("mechanisms: SCRAM-SHA-1 and SCRAM-SHA-256"))?
         }
     };
     let mut credentials = Document::new();

@@ -24,7 +24,12 @@ impl Mongos {
                     return Err(Refusal::new(codes::INVALID_NAMESPACE, format!("invalid db name '{db}'")));
                 }
                 let done = self
-                    .carry_out("_configsvrCreateDatabase", arguments.required(name)?, &["primaryShard"], arguments)
+                    .carry_out(
+                        "_configsvrCreateDatabase",
+                        arguments.required(name)?,
+                        &["primaryShard"],
+                        arguments,
+                    )
                     .await;
                 done.map(|_| Document::new())
             }
@@ -83,9 +88,8 @@ impl Mongos {
 
     async fn shard_collection(&self, arguments: &Arguments) -> Result<Document, Refusal> {
         let ns = arguments.text("shardCollection")?;
-        let invalid = || {
-            Refusal::new(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'"))
-        };
+        let invalid =
+            || Refusal::new(codes::INVALID_NAMESPACE, format!("Invalid namespace specified '{ns}'"));
         let (db, collection) = ns.split_once('.').ok_or_else(invalid)?;
         crate::arguments::namespace(db, collection)?;
         if matches!(db, "admin" | "local" | "config") {
@@ -96,7 +100,10 @@ impl Mongos {
         }
         for name in ["collation", "presplitHashedZones"] {
             if arguments.fields.contains_key(name) {
-                return Err(Refusal::new(codes::INVALID_OPTIONS, format!("this double does not model '{name}'")));
+                return Err(Refusal::new(
+                    codes::INVALID_OPTIONS,
+                    format!("this double does not model '{name}'"),
+                ));
             }
         }
         let key = arguments.document("key")?.filter(|key| !key.is_empty());

@@ -28,7 +28,8 @@ impl Mongos {
     pub(super) async fn aggregate(&self, arguments: &Arguments) -> Result<Reply, Refusal> {
         arguments.only(&["pipeline", "cursor", "allowDiskUse"])?;
         let stages = arguments.required("pipeline")?.as_array();
-        let stages = stages.ok_or_else(|| Refusal::new(codes::TYPE_MISMATCH, "'pipeline' must be an array"))?;
+        let stages =
+            stages.ok_or_else(|| Refusal::new(codes::TYPE_MISMATCH, "'pipeline' must be an array"))?;
         let (filter, rest) = Pipeline::parse(stages)?.split_match();
         let (ns, deadline, since) = (arguments.ns()?, arguments.deadline()?, Instant::now());
         let most = cursor_batch(arguments)?;

@@ -65,7 +65,14 @@ impl Rest {
     pub fn of_documents(documents: Vec<Bytes>) -> Self {
         let waiting = documents.into_iter().map(|document| (Vec::new(), document)).collect();
         let stream = Stream { from: None, cursor: 0, waiting };
-        Self { streams: vec![stream], sort: Sort::default(), skip: 0, left: None, projection: None, batch: None }
+        Self {
+            streams: vec![stream],
+            sort: Sort::default(),
+            skip: 0,
+            left: None,
+            projection: None,
+            batch: None,
+        }
     }
 
     /// Of the first batches of several sets.
@@ -81,7 +88,8 @@ impl Rest {
     }
 
     fn is_done(&self) -> bool {
-        self.left == Some(0) || self.streams.iter().all(|stream| stream.cursor == 0 && stream.waiting.is_empty())
+        self.left == Some(0)
+            || self.streams.iter().all(|stream| stream.cursor == 0 && stream.waiting.is_empty())
     }
 
     /// Documents for one batch.
@@ -94,7 +102,10 @@ impl Rest {
                 self.skip -= 1;
                 continue;
             }
-            let shown = self.projection.as_ref().map_or_else(|| document.clone(), |fields| fields.apply(raw(&document)));
+            let shown = self
+                .projection
+                .as_ref()
+                .map_or_else(|| document.clone(), |fields| fields.apply(raw(&document)));
             bytes += shown.len();
             if bytes > DOCUMENT_BYTES_MAX && !batch.is_empty() {
                 self.streams[next].waiting.push_front((key, document));
@@ -141,11 +152,17 @@ fn keyed(sort: &Sort, documents: Vec<Bytes>) -> VecDeque<(Vec<u8>, Bytes)> {
 }
 
 impl Stream {
-    async fn more(&mut self, sort: &Sort, batch: Option<i64>, deadline: Option<Instant>) -> Result<(), Refusal> {
+    async fn more(
+        &mut self,
+        sort: &Sort,
+        batch: Option<i64>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refusal> {
         while self.waiting.is_empty() && self.cursor != 0 {
             let Some((remote, db, collection)) = &self.from else { return Ok(()) };
             let size = batch.filter(|size| *size > 0).unwrap_or(SHARD_BATCH);
-            let command = doc! {"getMore": self.cursor, "collection": collection, "batchSize": size, "$db": db};
+            let command =
+                doc! {"getMore": self.cursor, "collection": collection, "batchSize": size, "$db": db};
             let reply = remote.call_raw(&command.into(), Patience::shard(deadline, false)).await?;
             let Some(read) = FirstBatch::read(&reply) else { break };
             self.cursor = read.cursor;
@@ -201,6 +218,8 @@ impl Mongos {
             }
             killed.push(id);
         }
-        Ok(doc! {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []})
+        Ok(
+            doc! {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []},
+        )
     }
 }

@@ -33,17 +33,24 @@ impl Mongos {
             match replies {
                 Ok(replies) if name == "createIndexes" => {
                     let raw = targets.sets.iter().zip(&replies);
-                    let raw: Document = raw.map(|(set, reply)| (set.at.text(), own_part(decoded(reply)).into())).collect();
+                    let raw: Document =
+                        raw.map(|(set, reply)| (set.at.text(), own_part(decoded(reply)).into())).collect();
                     return Ok(doc! {"raw": raw});
                 }
-                Ok(replies) => return Ok(replies.first().map(|reply| own_part(decoded(reply))).unwrap_or_default()),
+                Ok(replies) => {
+                    return Ok(replies.first().map(|reply| own_part(decoded(reply))).unwrap_or_default());
+                }
                 Err(refusal) if self.again(&refusal, since, deadline).await => (),
                 Err(refusal) => return Err(refusal),
             }
         }
     }
 
-    pub(super) async fn drop_everywhere(&self, name: &str, arguments: &Arguments) -> Result<Document, Refusal> {
+    pub(super) async fn drop_everywhere(
+        &self,
+        name: &str,
+        arguments: &Arguments,
+    ) -> Result<Document, Refusal> {
         arguments.only(&[])?;
         let deadline = arguments.deadline()?;
         let command = if name == "drop" {
@@ -64,8 +71,13 @@ impl Mongos {
 
     pub(super) async fn list_of_primary(&self, name: &str, arguments: &Arguments) -> Result<Reply, Refusal> {
         let deadline = arguments.deadline()?;
-        let ns = if name == "listIndexes" { arguments.ns()? } else { format!("{}.$cmd.listCollections", arguments.db) };
-        let most = if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
+        let ns = if name == "listIndexes" {
+            arguments.ns()?
+        } else {
+            format!("{}.$cmd.listCollections", arguments.db)
+        };
+        let most =
+            if arguments.fields.contains_key("cursor") { cursor_batch(arguments)? } else { FIRST_BATCH };
         let since = Instant::now();
         loop {
             let mut targets = self.targets(&ns, &Document::new(), false, deadline).await?;
@@ -110,7 +122,8 @@ impl Mongos {
                 if name == "local" || of_config != (place == 0) {
                     continue;
                 }
-                *sizes.entry(name.to_owned()).or_default() += row.get("sizeOnDisk").and_then(whole).unwrap_or(0);
+                *sizes.entry(name.to_owned()).or_default() +=
+                    row.get("sizeOnDisk").and_then(whole).unwrap_or(0);
             }
         }
         databases(arguments, sizes)

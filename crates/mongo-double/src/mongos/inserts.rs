@@ -41,7 +41,8 @@ impl Mongos {
         loop {
             let place = self.place(&ns, true, deadline).await?;
             let groups = group(&place, &documents, &pending, ordered, &mut outcome);
-            pending = self.send(&place, groups, &documents, &command, &arguments, ordered, &mut outcome).await?;
+            pending =
+                self.send(&place, groups, &documents, &command, &arguments, ordered, &mut outcome).await?;
             if pending.is_empty() {
                 break;
             }
@@ -132,7 +133,8 @@ fn group(
     for member in pending {
         let value = raw(&documents[*member]).get(&sharded.field).ok().flatten();
         if matches!(value, Some(RawBsonRef::Array(_))) {
-            let message = format!("Shard key cannot contain array values or array descendants: {}", sharded.field);
+            let message =
+                format!("Shard key cannot contain array values or array descendants: {}", sharded.field);
             let refusal = Refusal::new(codes::SHARD_KEY_NOT_FOUND, message);
             outcome.errors.push((*member, write_error(*member, refusal.into())));
             if ordered {
@@ -163,7 +165,8 @@ impl Outcome {
                 self.count += stored.unwrap_or(0);
                 let errors = reply.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
                 for error in errors.iter().filter_map(Bson::as_document) {
-                    let place = error.get("index").and_then(whole).and_then(|index| usize::try_from(index).ok());
+                    let place =
+                        error.get("index").and_then(whole).and_then(|index| usize::try_from(index).ok());
                     let Some(member) = place.and_then(|place| members.get(place)) else { continue };
                     let mut error = error.clone();
                     error.insert("index", int(*member));

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
+use tokio::sync::watch;
 
 use crate::arguments::{Arguments, Request};
 use crate::codes;
@@ -66,13 +67,16 @@ impl Mongos {
         Ok(mongos)
     }
 
-    /// What goes on beside the connections. Ends with the runtime.
-    pub fn start(self: &Arc<Self>) {
-        let mongos = Arc::clone(self);
+    /// What goes on beside the connections, until told to stop.
+    pub fn start(self: &Arc<Self>, stop: &watch::Receiver<bool>) {
+        let (mongos, mut stopped) = (Arc::clone(self), stop.clone());
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(ROUTING_LOOK);
             loop {
-                ticks.tick().await;
+                tokio::select! {
+                    _ = ticks.tick() => (),
+                    _ = stopped.wait_for(|stop| *stop) => return,
+                }
                 mongos.cursors.sweep();
                 // When the config set is away, what is known stays.
                 let _ = mongos.refresh(Some(Instant::now() + ROUTING_LOOK)).await;
@@ -123,7 +127,12 @@ impl Mongos {
 /// A command as it is passed on: without what is between the client and this router.
 fn onward(arguments: &Arguments, with_session: bool) -> Document {
     let kept = |name: &str| match name {
-        "$clusterTime" | "$readPreference" | "apiVersion" | "apiStrict" | "apiDeprecationErrors" | "shardVersion" => false,
+        "$clusterTime"
+        | "$readPreference"
+        | "apiVersion"
+        | "apiStrict"
+        | "apiDeprecationErrors"
+        | "shardVersion" => false,
         "lsid" | "txnNumber" | "stmtId" => with_session,
         _ => true,
     };
@@ -159,7 +168,10 @@ impl Server for Mongos {
         let deadline = Some(Instant::now() + USER_TIMEOUT);
         match (self.ask_config(command, deadline).await, known) {
             (Ok(reply), _) => {
-                let found = reply.get_array("users").ok().and_then(|users| user_record(users.first()?.as_document()?));
+                let found = reply
+                    .get_array("users")
+                    .ok()
+                    .and_then(|users| user_record(users.first()?.as_document()?));
                 let mut users = lock();
                 if users.len() >= USERS_MAX {
                     users.clear();

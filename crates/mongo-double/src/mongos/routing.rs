@@ -11,7 +11,7 @@ use crate::codes;
 use crate::flags::ConnectionString;
 use crate::peer::{FIND_PRIMARY, Remote};
 use crate::refusal::Refusal;
-use crate::values::hash::{hash64, hash_of_encoded};
+use crate::values::hash::{hash_of_encoded, hash64};
 use crate::values::order::encoded;
 
 /// Between two tries while a shard and the routing do not agree: a collection is being sharded just then.
@@ -95,7 +95,8 @@ impl Table {
             rows.iter().filter_map(|row| row.as_document().cloned()).collect()
         };
         let text = |row: &Document, name: &str| row.get_str(name).ok().map(str::to_owned);
-        let shard = |row: &Document| Some((text(row, "_id")?, ConnectionString::parse(row.get_str("host").ok()?)?));
+        let shard =
+            |row: &Document| Some((text(row, "_id")?, ConnectionString::parse(row.get_str("host").ok()?)?));
         let database = |row: &Document| Some((text(row, "_id")?, text(row, "primary")?));
         let collections = rows("collections");
         let collections = collections.iter().filter_map(Sharded::read).map(|(ns, one)| (ns, Arc::new(one)));
@@ -132,7 +133,8 @@ impl Mongos {
     /// Reads the routing if it has changed.
     pub(super) async fn refresh(&self, deadline: Option<Instant>) -> Result<(), Refusal> {
         let since = self.table().revision;
-        let reply = self.ask_config(doc! {"_configsvrRouting": 1, "since": since, "$db": "admin"}, deadline).await?;
+        let reply =
+            self.ask_config(doc! {"_configsvrRouting": 1, "since": since, "$db": "admin"}, deadline).await?;
         if reply.get_bool("same").unwrap_or(false) {
             return Ok(());
         }
@@ -146,7 +148,12 @@ impl Mongos {
     }
 
     /// Where a namespace is; its database is made if `create`.
-    pub(super) async fn place(&self, ns: &str, create: bool, deadline: Option<Instant>) -> Result<Place, Refusal> {
+    pub(super) async fn place(
+        &self,
+        ns: &str,
+        create: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Place, Refusal> {
         let db = ns.split_once('.').map_or(ns, |(db, _)| db);
         if matches!(db, "admin" | "config") {
             return Ok(Place::Config);
@@ -195,7 +202,10 @@ mod tests {
             "chunks": [chunk(Bson::Int64(0), "b"), chunk(Bson::MinKey, "a"), chunk(Bson::Int64(100), "a")],
         };
         let (ns, sharded) = Sharded::read(&row).unwrap();
-        assert_eq!((ns.as_str(), sharded.field.as_str(), sharded.shards.as_slice()), ("d.c", "u", &["a".to_owned(), "b".into()][..]));
+        assert_eq!(
+            (ns.as_str(), sharded.field.as_str(), sharded.shards.as_slice()),
+            ("d.c", "u", &["a".to_owned(), "b".into()][..])
+        );
         for (hash, owner) in [(i64::MIN, 0), (-1, 0), (0, 1), (99, 1), (100, 0), (i64::MAX, 0)] {
             assert_eq!(sharded.owner(hash), owner, "{hash}");
         }

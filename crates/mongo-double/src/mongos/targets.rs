@@ -51,7 +51,8 @@ impl Mongos {
             Place::Spread(sharded) => {
                 let values = values_of(filter, &sharded.field);
                 // An array or a null may also be met by documents elsewhere.
-                let values = values.filter(|values| !values.iter().any(|value| matches!(value, Bson::Array(_))));
+                let values =
+                    values.filter(|values| !values.iter().any(|value| matches!(value, Bson::Array(_))));
                 let names: Vec<&String> = match &values {
                     None => sharded.shards.iter().collect(),
                     Some(values) => {

@@ -152,7 +152,10 @@ fn checked(targets: &Targets, list: &str, statement: &Document, filter: &Documen
 /// A document does not move: this double refuses updates of the shard key, which the real server allows one by one.
 fn keeps_key(update: &Bson, field: &str, filter: &Document) -> Result<(), Refusal> {
     let refused = || {
-        Err(Refusal::new(codes::IMMUTABLE_FIELD, format!("this double does not move documents: {field} is the shard key")))
+        Err(Refusal::new(
+            codes::IMMUTABLE_FIELD,
+            format!("this double does not move documents: {field} is the shard key"),
+        ))
     };
     match Update::parse(update)? {
         Update::Replace(document) => {

@@ -18,9 +18,23 @@ pub async fn run(
     let name = request.name.as_str();
     let is_common = matches!(
         name,
-        "hello" | "isMaster" | "ismaster" | "ping" | "buildInfo" | "buildinfo" | "saslStart" | "saslContinue"
-            | "logout" | "connectionStatus" | "startSession" | "refreshSessions" | "endSessions" | "hostInfo"
-            | "getCmdLineOpts" | "configureFailPoint" | "serverStatus"
+        "hello"
+            | "isMaster"
+            | "ismaster"
+            | "ping"
+            | "buildInfo"
+            | "buildinfo"
+            | "saslStart"
+            | "saslContinue"
+            | "logout"
+            | "connectionStatus"
+            | "startSession"
+            | "refreshSessions"
+            | "endSessions"
+            | "hostInfo"
+            | "getCmdLineOpts"
+            | "configureFailPoint"
+            | "serverStatus"
     );
     if !is_common {
         return None;

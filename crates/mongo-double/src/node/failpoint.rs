@@ -28,31 +28,37 @@ impl Fault {
     }
 
     /// Only the next so many times.
+    #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
 
     /// Answers with this code and does nothing.
+    #[must_use]
     pub fn code(self, code: i32) -> Self {
         Self { code: Some(code), ..self }
     }
 
     /// Drops the connection and does nothing.
+    #[must_use]
     pub fn close(self) -> Self {
         Self { close: true, ..self }
     }
 
     /// Does it, then drops the connection without an answer.
+    #[must_use]
     pub fn close_after(self) -> Self {
         Self { close_after: true, ..self }
     }
 
     /// Waits before anything else.
+    #[must_use]
     pub fn block(self, time: Duration) -> Self {
         Self { block: Some(time), ..self }
     }
 
     /// Also for commands that other members of the cluster send.
+    #[must_use]
     pub fn internal_too(self) -> Self {
         Self { internal: true, ..self }
     }
@@ -115,7 +121,8 @@ impl Fault {
                 "failInternalCommands" => fault.internal = truthy(Some(value)),
                 "blockConnection" => {
                     if truthy(Some(value)) {
-                        let ms = data.get("blockTimeMS").and_then(whole).and_then(|ms| u64::try_from(ms).ok());
+                        let ms =
+                            data.get("blockTimeMS").and_then(whole).and_then(|ms| u64::try_from(ms).ok());
                         fault.block = Some(Duration::from_millis(ms.ok_or_else(|| {
                             bad_value("blockConnection needs blockTimeMS, a whole number from 0")
                         })?));
@@ -211,7 +218,13 @@ mod tests {
         let hit = point.hit("addShard", false).unwrap();
         assert_eq!((hit.refusal, hit.block), (Some((133, Vec::new())), Some(Duration::from_millis(5))));
         assert!(point.hit("find", false).is_some() && point.hit("find", false).is_none());
-        assert_eq!(point.configure(&doc! {"configureFailPoint": "failCommand", "mode": "off"}).unwrap().get_i64("count"), Ok(2));
+        assert_eq!(
+            point
+                .configure(&doc! {"configureFailPoint": "failCommand", "mode": "off"})
+                .unwrap()
+                .get_i64("count"),
+            Ok(2)
+        );
     }
 
     #[test]

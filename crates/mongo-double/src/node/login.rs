@@ -21,7 +21,10 @@ fn payload(command: &Document) -> Result<&[u8], Refusal> {
     match command.get("payload") {
         Some(Bson::Binary(payload)) => Ok(&payload.bytes),
         Some(Bson::String(payload)) => Ok(payload.as_bytes()),
-        _ => Err(Refusal::new(codes::MISSING_FIELD, "BSON field 'saslStart.payload' is missing but a required field")),
+        _ => Err(Refusal::new(
+            codes::MISSING_FIELD,
+            "BSON field 'saslStart.payload' is missing but a required field",
+        )),
     }
 }
 
@@ -40,7 +43,10 @@ pub async fn start(
     session.exchange = None;
     let name = command.get_str("mechanism").unwrap_or_default();
     let mechanism = Mechanism::parse(name).ok_or_else(|| {
-        Refusal::new(codes::MECHANISM_UNAVAILABLE, format!("Unsupported mechanism '{name}' on authentication database '{db}'"))
+        Refusal::new(
+            codes::MECHANISM_UNAVAILABLE,
+            format!("Unsupported mechanism '{name}' on authentication database '{db}'"),
+        )
     })?;
     if db == "local" && program(server) == Program::Mongos {
         return Err(Refusal::new(codes::ILLEGAL_OPERATION, "Can't use 'local' database through mongos"));
@@ -57,8 +63,9 @@ pub async fn start(
     let begun = Exchange::begin(mechanism, first, |_| Some(credentials));
     let (_, exchange, second) = begun.map_err(|_| failed())?;
     session.exchange = Some((exchange, login));
-    session.skip_empty =
-        command.get_document("options").is_ok_and(|options| options.get_bool("skipEmptyExchange") == Ok(true));
+    session.skip_empty = command
+        .get_document("options")
+        .is_ok_and(|options| options.get_bool("skipEmptyExchange") == Ok(true));
     Ok(answer(second, false))
 }
 
@@ -69,9 +76,10 @@ pub fn go_on(session: &mut Session, command: &Document) -> Result<Document, Refu
         session.login = Some(login);
         return Ok(answer(Vec::new(), true));
     }
-    let (mut exchange, login) = session.exchange.take().ok_or_else(|| {
-        Refusal::new(codes::PROTOCOL_ERROR, "No SASL session state found")
-    })?;
+    let (mut exchange, login) = session
+        .exchange
+        .take()
+        .ok_or_else(|| Refusal::new(codes::PROTOCOL_ERROR, "No SASL session state found"))?;
     let proof = exchange.finish(payload(command)?).map_err(|_| failed())?;
     if session.skip_empty {
         session.login = Some(login);

@@ -120,7 +120,10 @@ impl Node {
     /// What is checked of `__system`'s password.
     fn system_credentials(&self, mechanism: Mechanism) -> Vec<Credential> {
         let mut known = self.system.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(mechanism).or_insert_with(|| Credential::of_keys(mechanism, "__system", &self.keys)).clone()
+        known
+            .entry(mechanism)
+            .or_insert_with(|| Credential::of_keys(mechanism, "__system", &self.keys))
+            .clone()
     }
 }
 
@@ -163,11 +166,7 @@ pub trait Server: Send + Sync + 'static {
     fn hello(&self) -> Document;
 
     /// A user of this server.
-    fn user(
-        &self,
-        db: &str,
-        user: &str,
-    ) -> impl Future<Output = Result<Option<UserRecord>, Refusal>> + Send;
+    fn user(&self, db: &str, user: &str) -> impl Future<Output = Result<Option<UserRecord>, Refusal>> + Send;
 
     /// Whether it has users: while it has none, a caller from this machine may make the first.
     fn has_users(&self) -> bool;

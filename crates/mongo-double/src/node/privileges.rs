@@ -93,7 +93,9 @@ impl Role {
                     || db == "config" && need == Need::Read
                     || need == Need::DbAdmin && any
             }
-            "clusterManager" => matches!(need, Need::Monitor | Need::Manage) || db == "config" && need == Need::Read,
+            "clusterManager" => {
+                matches!(need, Need::Monitor | Need::Manage) || db == "config" && need == Need::Read
+            }
             "clusterMonitor" => need == Need::Monitor || db == "config" && need == Need::Read,
             "hostManager" => need == Need::Monitor,
             _ => false,
@@ -114,7 +116,9 @@ mod tests {
     fn roles_allow_what_the_manual_says() {
         let app = login(&[("readWrite", "ep")]);
         assert!(app.may(Need::Write, "ep") && app.may(Need::Read, "ep"));
-        assert!(!app.may(Need::Read, "other") && !app.may(Need::DbAdmin, "ep") && !app.may(Need::Manage, "admin"));
+        assert!(
+            !app.may(Need::Read, "other") && !app.may(Need::DbAdmin, "ep") && !app.may(Need::Manage, "admin")
+        );
         let operator = login(&[
             ("clusterAdmin", "admin"),
             ("userAdminAnyDatabase", "admin"),

@@ -48,13 +48,15 @@ pub async fn hello(host: &str) -> Result<Document, String> {
 impl Connection {
     async fn plain(host: &str) -> std::io::Result<Self> {
         let late = |_| std::io::Error::new(std::io::ErrorKind::TimedOut, format!("{host} does not answer"));
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(host)).await.map_err(late)??;
+        let stream =
+            tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(host)).await.map_err(late)??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, requests: 0 })
     }
 
     async fn greet(&mut self) -> std::io::Result<Document> {
-        let hello = doc! {"hello": 1, "$db": "admin", "internalClient": {"minWireVersion": 0, "maxWireVersion": 21}};
+        let hello =
+            doc! {"hello": 1, "$db": "admin", "internalClient": {"minWireVersion": 0, "maxWireVersion": 21}};
         let late = |_| std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer to hello");
         tokio::time::timeout(CONNECT_TIMEOUT, self.command(hello)).await.map_err(late)?
     }
@@ -63,7 +65,9 @@ impl Connection {
     pub async fn open(host: &str, set: Option<&str>, keys: &[String]) -> Result<Self, Fault> {
         let mut connection = Self::plain(host).await?;
         let hello = connection.greet().await?;
-        if !truthy(hello.get("isWritablePrimary")) || set.is_some_and(|set| hello.get_str("setName") != Ok(set)) {
+        if !truthy(hello.get("isWritablePrimary"))
+            || set.is_some_and(|set| hello.get_str("setName") != Ok(set))
+        {
             return Err(Fault::Away(format!("{host} is no primary of {}", set.unwrap_or("any set"))));
         }
         let mut last = None;
@@ -88,7 +92,8 @@ impl Connection {
         if let Some(refusal) = Refusal::of_reply(&second) {
             return Ok(Some(refusal));
         }
-        let failed = || Some(Refusal::new(crate::codes::AUTHENTICATION_FAILED, "the member does not know the key"));
+        let failed =
+            || Some(Refusal::new(crate::codes::AUTHENTICATION_FAILED, "the member does not know the key"));
         let said = |reply: &Document| match reply.get("payload") {
             Some(Bson::Binary(payload)) => String::from_utf8(payload.bytes.clone()).unwrap_or_default(),
             _ => String::new(),
@@ -112,9 +117,11 @@ impl Connection {
         self.stream.write_all(&message(self.requests, command, false)).await?;
         let mut header = [0; 16];
         self.stream.read_exact(&mut header).await?;
-        let int = |at: usize| i32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let int =
+            |at: usize| i32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let bad = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
-        let length = usize::try_from(int(0)).ok().filter(|length| (16..=MESSAGE_BYTES_MAX + 1024).contains(length));
+        let length =
+            usize::try_from(int(0)).ok().filter(|length| (16..=MESSAGE_BYTES_MAX + 1024).contains(length));
         let length = length.ok_or_else(|| bad("a reply whose length cannot be"))?;
         if int(8) != self.requests {
             return Err(bad("a reply to another request"));

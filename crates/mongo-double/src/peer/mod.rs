@@ -100,7 +100,9 @@ impl Remote {
         let call = self.try_until(command, patience);
         match patience.deadline {
             None => call.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, call).await.unwrap_or_else(|_| Err(too_late())),
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, call).await.unwrap_or_else(|_| Err(too_late()))
+            }
         }
     }
 
@@ -187,7 +189,10 @@ fn refusal(reply: &Bytes) -> Option<Refusal> {
 }
 
 /// Calls several sets at once; answers in the order of the calls.
-pub async fn call_all(calls: Vec<(Arc<Remote>, Outgoing)>, patience: Patience) -> Vec<Result<Bytes, Refusal>> {
+pub async fn call_all(
+    calls: Vec<(Arc<Remote>, Outgoing)>,
+    patience: Patience,
+) -> Vec<Result<Bytes, Refusal>> {
     if let [(remote, command)] = calls.as_slice() {
         return vec![remote.call_raw(command, patience).await];
     }

@@ -28,7 +28,9 @@ impl Expression {
             Bson::String(text) if text.starts_with("$$") => {
                 return Err(Refusal::new(17276, format!("Use of undefined variable: {}", &text[2..])));
             }
-            Bson::String(text) if text.starts_with('$') && text.len() > 1 => Self::Field(Path::new(&text[1..])),
+            Bson::String(text) if text.starts_with('$') && text.len() > 1 => {
+                Self::Field(Path::new(&text[1..]))
+            }
             Bson::Document(document) => Self::document(document)?,
             Bson::Array(array) => Self::Array(array.iter().map(Self::parse).collect::<Result<_, _>>()?),
             other => Self::Constant(other.clone()),
@@ -55,7 +57,8 @@ impl Expression {
             Self::Constant(value) => Some(value.clone()),
             Self::Field(path) => path.first(document)?.to_raw_bson().try_into().ok(),
             Self::Document(fields) => {
-                let fields = fields.iter().filter_map(|(name, one)| Some((name.clone(), one.value(document)?)));
+                let fields =
+                    fields.iter().filter_map(|(name, one)| Some((name.clone(), one.value(document)?)));
                 Some(Bson::Document(fields.collect()))
             }
             Self::Array(all) => {

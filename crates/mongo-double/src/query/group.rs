@@ -57,9 +57,13 @@ impl Group {
             let (operator, operand) = one.and_then(|one| one.iter().next()).ok_or_else(|| {
                 Refusal::new(40234, format!("The field '{name}' must be an accumulator object"))
             })?;
-            let (_, accumulator) = ACCUMULATORS.iter().find(|(known, _)| known == operator).ok_or_else(|| {
-                Refusal::new(codes::UNKNOWN_GROUP_OPERATOR, format!("unknown group operator '{operator}'"))
-            })?;
+            let (_, accumulator) =
+                ACCUMULATORS.iter().find(|(known, _)| known == operator).ok_or_else(|| {
+                    Refusal::new(
+                        codes::UNKNOWN_GROUP_OPERATOR,
+                        format!("unknown group operator '{operator}'"),
+                    )
+                })?;
             fields.push((name.clone(), *accumulator, Expression::parse(operand)?));
         }
         Ok(Self { id: Expression::parse(id)?, fields })

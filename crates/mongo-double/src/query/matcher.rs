@@ -220,7 +220,8 @@ mod tests {
     #[test]
     fn filters_of_the_project_fit_what_they_should() {
         let at = DateTime::from_millis(1_000);
-        let letter = doc! {"_id": 5, "userId": "u", "status": "open", "at": at, "reason": {"code": "c"}, "n": 3};
+        let letter =
+            doc! {"_id": 5, "userId": "u", "status": "open", "at": at, "reason": {"code": "c"}, "n": 3};
         for (filter, expected) in [
             (doc! {}, true),
             (doc! {"userId": "u", "status": "open"}, true),

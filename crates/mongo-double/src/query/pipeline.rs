@@ -139,7 +139,8 @@ fn stage(stage: &Bson) -> Result<Stage, Refusal> {
         "$project" => Stage::Project(Projection::parse(document()?)?, document()?.clone()),
         "$count" => {
             let field = operand.as_str().filter(|name| !name.is_empty() && !name.contains(['$', '.', '\0']));
-            let field = field.ok_or_else(|| Refusal::new(40156, "the count field must be a non-empty string"))?;
+            let field =
+                field.ok_or_else(|| Refusal::new(40156, "the count field must be a non-empty string"))?;
             Stage::Count(field.to_owned())
         }
         other => {
@@ -157,7 +158,8 @@ mod tests {
     use crate::query::{decoded, stored};
 
     fn run(stages: Vec<Document>) -> Vec<Document> {
-        let documents = (0..10).map(|n| doc! {"_id": n, "k": if n < 4 { "a" } else { "b" }, "r": {"c": n % 2}});
+        let documents =
+            (0..10).map(|n| doc! {"_id": n, "k": if n < 4 { "a" } else { "b" }, "r": {"c": n % 2}});
         let stages: Vec<Bson> = stages.into_iter().map(Bson::from).collect();
         let rows = Pipeline::parse(&stages).unwrap().run(documents.map(|one| stored(&one)).collect());
         rows.iter().map(|row| decoded(row)).collect()
@@ -187,7 +189,8 @@ mod tests {
         assert_eq!(counted, [doc! {"_id": 1, "n": 4}]);
         assert_eq!(run(vec![doc! {"$count": "all"}]), [doc! {"all": 10}]);
         assert_eq!(run(vec![doc! {"$match": {"k": "c"}}, doc! {"$count": "all"}]), Vec::<Document>::new());
-        let mean = run(vec![doc! {"$group": {"_id": "$r.c", "mean": {"$avg": "$_id"}, "one": {"$first": "$_id"}}}]);
+        let mean =
+            run(vec![doc! {"$group": {"_id": "$r.c", "mean": {"$avg": "$_id"}, "one": {"$first": "$_id"}}}]);
         assert_eq!(mean[0], doc! {"_id": 0, "mean": 4.0, "one": 0});
     }
 

@@ -51,7 +51,11 @@ fn component(key: &mut Vec<u8>, document: &RawDocument, path: &Path, descending:
     let start = key.len();
     let mut append = |value: RawBsonRef<'_>| {
         let own = key.len();
-        if descending { order::append_descending(key, value) } else { order::append(key, value) }
+        if descending {
+            order::append_descending(key, value);
+        } else {
+            order::append(key, value);
+        }
         if own > start {
             if key[own..] < key[start..own] {
                 key.drain(start..own);

@@ -54,7 +54,9 @@ impl Update {
             if let Some(name) = document.keys().find(|name| name.starts_with('$')) {
                 return Err(Refusal::new(
                     codes::DOLLAR_PREFIXED_FIELD_NAME,
-                    format!("The dollar ($) prefixed field '{name}' is not allowed in a replacement document"),
+                    format!(
+                        "The dollar ($) prefixed field '{name}' is not allowed in a replacement document"
+                    ),
                 ));
             }
             return Ok(Self::Replace(document.clone()));
@@ -73,7 +75,9 @@ impl Update {
             for (dotted, value) in operands {
                 let path = Path::new(dotted);
                 if path.parts().iter().any(String::is_empty) {
-                    return Err(bad_value(format!("The update path '{dotted}' contains an empty field name")));
+                    return Err(bad_value(format!(
+                        "The update path '{dotted}' contains an empty field name"
+                    )));
                 }
                 if changes.iter().any(|change| change.path.overlaps(&path)) {
                     return Err(Refusal::new(
@@ -189,9 +193,9 @@ pub fn add(a: &Bson, b: &Bson) -> Option<Bson> {
         _ => None,
     };
     match (a, b) {
-        (Bson::Int32(a), Bson::Int32(b)) => Some(
-            a.checked_add(*b).map_or_else(|| Bson::Int64(i64::from(*a) + i64::from(*b)), Bson::Int32),
-        ),
+        (Bson::Int32(a), Bson::Int32(b)) => {
+            Some(a.checked_add(*b).map_or_else(|| Bson::Int64(i64::from(*a) + i64::from(*b)), Bson::Int32))
+        }
         (Bson::Int64(a), Bson::Int64(b)) => a.checked_add(*b).map(Bson::Int64),
         (Bson::Int32(a), Bson::Int64(b)) | (Bson::Int64(b), Bson::Int32(a)) => {
             i64::from(*a).checked_add(*b).map(Bson::Int64)
@@ -219,7 +223,12 @@ fn write(document: &mut Document, parts: &[String], value: Bson) -> Result<(), R
         document.insert(first, value);
         return Ok(());
     }
-    write_into(document.entry(first.clone()).or_insert_with(|| Bson::Document(Document::new())), first, rest, value)
+    write_into(
+        document.entry(first.clone()).or_insert_with(|| Bson::Document(Document::new())),
+        first,
+        rest,
+        value,
+    )
 }
 
 fn write_into(at: &mut Bson, name: &str, parts: &[String], value: Bson) -> Result<(), Refusal> {
@@ -265,10 +274,18 @@ mod tests {
         for (before, update, expected) in [
             (doc! {"_id": 1}, doc! {"$set": {"a.b": 1}}, doc! {"_id": 1, "a": {"b": 1}}),
             (doc! {"_id": 1, "n": 1}, doc! {"$inc": {"n": 2, "m": 3}}, doc! {"_id": 1, "n": 3, "m": 3}),
-            (doc! {"_id": 1, "n": i32::MAX}, doc! {"$inc": {"n": 1}}, doc! {"_id": 1, "n": 2_147_483_648_i64}),
+            (
+                doc! {"_id": 1, "n": i32::MAX},
+                doc! {"$inc": {"n": 1}},
+                doc! {"_id": 1, "n": 2_147_483_648_i64},
+            ),
             (doc! {"_id": 1, "n": 1}, doc! {"$inc": {"n": 0.5}}, doc! {"_id": 1, "n": 1.5}),
             (doc! {"_id": 1, "a": 1}, doc! {"$unset": {"a": ""}, "$setOnInsert": {"b": 1}}, doc! {"_id": 1}),
-            (doc! {"_id": 1, "a": 5}, doc! {"$min": {"a": 3}, "$max": {"b": 1}}, doc! {"_id": 1, "a": 3, "b": 1}),
+            (
+                doc! {"_id": 1, "a": 5},
+                doc! {"$min": {"a": 3}, "$max": {"b": 1}},
+                doc! {"_id": 1, "a": 3, "b": 1},
+            ),
             (doc! {"_id": 1, "a": [1, 2]}, doc! {"$set": {"a.1": 9}}, doc! {"_id": 1, "a": [1, 9]}),
             (doc! {"_id": 1, "a": 5}, doc! {"b": 2}, doc! {"_id": 1, "b": 2}),
         ] {

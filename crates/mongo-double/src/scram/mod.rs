@@ -161,7 +161,7 @@ impl Credential {
 }
 
 /// Fields of a SCRAM message: `r=…,s=…`.
-fn field<'a>(message: &'a str, name: char) -> Option<&'a str> {
+fn field(message: &str, name: char) -> Option<&str> {
     message.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
@@ -175,7 +175,8 @@ mod tests {
 
     fn log_in(mechanism: Mechanism, stored: Vec<Credential>, password: &str) -> Result<bool, &'static str> {
         let (client, first) = Client::new(mechanism, "us=er,x", password);
-        let (user, mut exchange, second) = Exchange::begin(mechanism, first.as_bytes(), |_| Some(stored)).unwrap();
+        let (user, mut exchange, second) =
+            Exchange::begin(mechanism, first.as_bytes(), |_| Some(stored)).unwrap();
         assert_eq!(user, "us=er,x");
         let (last, expected) = client.answer(&String::from_utf8(second).unwrap()).unwrap();
         let verdict = exchange.finish(last.as_bytes()).map_err(|_| "refused")?;

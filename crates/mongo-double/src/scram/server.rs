@@ -51,7 +51,8 @@ impl Exchange {
     pub fn finish(&mut self, last: &[u8]) -> Result<Vec<u8>, Failed> {
         let message = std::str::from_utf8(last).map_err(|_| Failed)?;
         let (without_proof, proof) = message.rsplit_once(",p=").ok_or(Failed)?;
-        if field(without_proof, 'c') != Some("biws") || field(without_proof, 'r') != Some(self.nonce.as_str()) {
+        if field(without_proof, 'c') != Some("biws") || field(without_proof, 'r') != Some(self.nonce.as_str())
+        {
             return Err(Failed);
         }
         let proof = STANDARD.decode(proof).map_err(|_| Failed)?;

@@ -65,7 +65,9 @@ pub fn kind_of(value: RawBsonRef<'_>) -> u8 {
     match value {
         RawBsonRef::MinKey => kind::MIN_KEY,
         RawBsonRef::Null | RawBsonRef::Undefined => kind::NULL,
-        RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_) | RawBsonRef::Decimal128(_) => kind::NUMBER,
+        RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_) | RawBsonRef::Decimal128(_) => {
+            kind::NUMBER
+        }
         RawBsonRef::String(_) | RawBsonRef::Symbol(_) => kind::STRING,
         RawBsonRef::Document(_) => kind::DOCUMENT,
         RawBsonRef::Array(_) => kind::ARRAY,
@@ -173,7 +175,8 @@ mod tests {
 
     #[test]
     fn values_are_in_the_servers_order() {
-        let binary = |bytes: &[u8]| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() });
+        let binary =
+            |bytes: &[u8]| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() });
         let ascending = [
             Bson::MinKey,
             Bson::Null,

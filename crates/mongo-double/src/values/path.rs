@@ -24,7 +24,11 @@ impl Path {
 
     /// Calls `see` with every value that a query on this path looks at, until it says true: the value itself, the
     /// elements of an array, values below the documents of an array; `None` where there is nothing.
-    pub fn any<'a>(&self, document: &'a RawDocument, see: &mut impl FnMut(Option<RawBsonRef<'a>>) -> bool) -> bool {
+    pub fn any<'a>(
+        &self,
+        document: &'a RawDocument,
+        see: &mut impl FnMut(Option<RawBsonRef<'a>>) -> bool,
+    ) -> bool {
         visit(document, &self.0, see)
     }
 
@@ -62,7 +66,9 @@ fn value_at<'a>(
     see: &mut impl FnMut(Option<RawBsonRef<'a>>) -> bool,
 ) -> bool {
     match (value, rest.first()) {
-        (RawBsonRef::Array(array), None) => array.into_iter().flatten().any(|element| see(Some(element))) || see(Some(value)),
+        (RawBsonRef::Array(array), None) => {
+            array.into_iter().flatten().any(|element| see(Some(element))) || see(Some(value))
+        }
         (_, None) => see(Some(value)),
         (RawBsonRef::Document(inner), Some(_)) => visit(inner, rest, see),
         (RawBsonRef::Array(array), Some(part)) => in_array(array, part, rest, see),

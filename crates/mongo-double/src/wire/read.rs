@@ -5,7 +5,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{
-    CHECKSUM_PRESENT, HEADER_BYTES, MESSAGE_BYTES_MAX, MORE_TO_COME, OP_MSG, OP_QUERY, OP_REPLY, REQUIRED_BITS,
+    CHECKSUM_PRESENT, HEADER_BYTES, MESSAGE_BYTES_MAX, MORE_TO_COME, OP_MSG, OP_QUERY, OP_REPLY,
+    REQUIRED_BITS,
 };
 
 /// A message that is none. The connection cannot go on after it.

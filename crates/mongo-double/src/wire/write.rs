@@ -150,8 +150,7 @@ impl From<Document> for Outgoing {
 
 /// The bytes of a command.
 pub fn message(id: i32, command: &Outgoing, no_reply: bool) -> Vec<u8> {
-    let documents: usize =
-        command.sequence.iter().flat_map(|(_, documents)| documents).map(Bytes::len).sum();
+    let documents: usize = command.sequence.iter().flat_map(|(_, documents)| documents).map(Bytes::len).sum();
     let mut out = Vec::with_capacity(documents + 512);
     out.extend_from_slice(&[0; HEADER_BYTES]);
     out.extend_from_slice(&if no_reply { MORE_TO_COME } else { 0 }.to_le_bytes());
@@ -194,7 +193,8 @@ mod tests {
     #[tokio::test]
     async fn a_command_with_a_sequence_reads_back() {
         let rows: Vec<Bytes> = (0..3).map(|n| Bytes::from(bytes(&doc! {"_id": n}))).collect();
-        let command = Outgoing { body: doc! {"insert": "c", "$db": "d"}, sequence: Some(("documents", rows.clone())) };
+        let command =
+            Outgoing { body: doc! {"insert": "c", "$db": "d"}, sequence: Some(("documents", rows.clone())) };
         let sent = message(9, &command, false);
         let read = read_message(&mut sent.as_slice()).await.unwrap().unwrap();
         assert_eq!((read.id, read.more_to_come, read.legacy), (9, false, false));

@@ -146,15 +146,29 @@ impl Folder {
         Server::up(
             "mongod",
             &[
-                "--replSet", set, role, "--keyFile", &key, "--dbpath", &data, "--setParameter", bypass,
-                "--setParameter", tests, "--wiredTigerCacheSizeGB", "0.25",
+                "--replSet",
+                set,
+                role,
+                "--keyFile",
+                &key,
+                "--dbpath",
+                &data,
+                "--setParameter",
+                bypass,
+                "--setParameter",
+                tests,
+                "--wiredTigerCacheSizeGB",
+                "0.25",
             ],
         )
     }
 
     pub fn router(&self, config: &str) -> Server {
         let key = self.key().display().to_string();
-        Server::start("mongos", &["--configdb", config, "--keyFile", &key, "--setParameter", "enableTestCommands=1"])
+        Server::start(
+            "mongos",
+            &["--configdb", config, "--keyFile", &key, "--setParameter", "enableTestCommands=1"],
+        )
     }
 }
 
@@ -175,7 +189,11 @@ pub fn system_with(key: &str) -> Credential {
 
 /// A user of `admin`.
 pub fn user(name: &str, password: &str) -> Credential {
-    Credential::builder().username(name.to_owned()).password(password.to_owned()).source("admin".to_owned()).build()
+    Credential::builder()
+        .username(name.to_owned())
+        .password(password.to_owned())
+        .source("admin".to_owned())
+        .build()
 }
 
 /// 0 for success, the code of a refusal, -1 for anything else.
@@ -184,18 +202,25 @@ pub fn code<T>(result: mongodb::error::Result<T>) -> i32 {
         Ok(_) => 0,
         Err(error) => match error.kind.as_ref() {
             ErrorKind::Command(command) => command.code,
-            ErrorKind::Authentication { .. } => match std::error::Error::source(&error) {
-                Some(source) => match source.downcast_ref::<mongodb::error::Error>().map(|own| own.kind.as_ref()) {
-                    Some(ErrorKind::Command(command)) => command.code,
-                    _ => 18,
-                },
-                None => 18,
-            },
+            ErrorKind::Authentication { .. } => refusal_of_login(&error),
             _ => {
                 eprintln!("no code: {error}");
                 -1
             }
         },
+    }
+}
+
+/// The server's code behind a failed login.
+fn refusal_of_login(error: &mongodb::error::Error) -> i32 {
+    let source = std::error::Error::source(error);
+    let inner = source.and_then(|source| {
+        let boxed = source.downcast_ref::<Box<mongodb::error::Error>>().map(AsRef::as_ref);
+        boxed.or_else(|| source.downcast_ref::<mongodb::error::Error>())
+    });
+    match inner.map(|inner| inner.kind.as_ref()) {
+        Some(ErrorKind::Command(command)) => command.code,
+        other => panic!("no code in {error}: {other:?}"),
     }
 }
 

@@ -56,7 +56,10 @@ async fn pages_of_one_user_are_read_newest_first_with_and_without_an_index() {
         loop {
             let mut filter = doc! {"userId": "user-1", "type": "page_view"};
             if let Some((at, id)) = before {
-                filter.insert("$or", [doc! {"timestamp": {"$lt": at}}, doc! {"timestamp": at, "_id": {"$lt": id}}].to_vec());
+                filter.insert(
+                    "$or",
+                    [doc! {"timestamp": {"$lt": at}}, doc! {"timestamp": at, "_id": {"$lt": id}}].to_vec(),
+                );
             }
             let page = events.find(filter).sort(doc! {"timestamp": -1, "_id": -1}).limit(30).batch_size(7);
             let page: Vec<Document> = page.await.unwrap().try_collect().await.unwrap();
@@ -83,7 +86,8 @@ async fn a_long_answer_comes_in_batches_and_a_cursor_that_is_gone_is_43() {
     let all: Vec<Document> = fields.await.unwrap().try_collect().await.unwrap();
     assert_eq!(all.len(), 1_000);
     assert_eq!(all[999], doc! {"_id": 999, "userId": "user-0"});
-    let all: Vec<Document> = events.find(doc! {}).skip(10).limit(500).await.unwrap().try_collect().await.unwrap();
+    let all: Vec<Document> =
+        events.find(doc! {}).skip(10).limit(500).await.unwrap().try_collect().await.unwrap();
     assert_eq!((all.len(), all[0].get_i32("_id")), (500, Ok(10)));
     let first = database.run_command(doc! {"find": "events", "batchSize": 2}).await.unwrap();
     let id = first.get_document("cursor").unwrap().get_i64("id").unwrap();
@@ -177,7 +181,10 @@ async fn indexes_are_made_once_and_conflicts_have_their_codes() {
     let events = database.collection::<Document>("events");
     events.drop_index("h").await.unwrap();
     let unique = mongodb::options::IndexOptions::builder().unique(true).build();
-    events.create_index(mongodb::IndexModel::builder().keys(doc! {"u": 1}).options(unique).build()).await.unwrap();
+    events
+        .create_index(mongodb::IndexModel::builder().keys(doc! {"u": 1}).options(unique).build())
+        .await
+        .unwrap();
     events.insert_one(doc! {"u": 1}).await.unwrap();
     assert!(events.insert_one(doc! {"u": 1}).await.is_err());
     assert_eq!(database.list_collection_names().await.unwrap(), ["events"]);
@@ -227,14 +234,16 @@ async fn one_user_among_many_is_found_at_once() {
     let keys = doc! {"userId": 1, "timestamp": -1, "_id": -1};
     events.create_index(mongodb::IndexModel::builder().keys(keys).build()).await.unwrap();
     for thousand in 0..50 {
-        let batch: Vec<Document> = (0..1_000).map(|n| event(thousand * 1_000 + n, thousand * 1_000 + n)).collect();
+        let batch: Vec<Document> =
+            (0..1_000).map(|n| event(thousand * 1_000 + n, thousand * 1_000 + n)).collect();
         events.insert_many(&batch).ordered(false).await.unwrap();
     }
     let began = std::time::Instant::now();
     for n in 0..100 {
         let filter = doc! {"userId": format!("user-{}", n * 487)};
         let sort = doc! {"timestamp": -1, "_id": -1};
-        let found: Vec<Document> = events.find(filter).sort(sort).limit(101).await.unwrap().try_collect().await.unwrap();
+        let found: Vec<Document> =
+            events.find(filter).sort(sort).limit(101).await.unwrap().try_collect().await.unwrap();
         assert_eq!(found.len(), 1);
     }
     // A walk over all 50,000 takes some ten milliseconds each.
@@ -247,10 +256,17 @@ async fn old_documents_expire() {
     let data = folder.data("d");
     let server = Server::up("mongod", &["--dbpath", &data, "--setParameter", "ttlMonitorSleepSecs=1"]);
     let events = server.client(None).database("ep").collection::<Document>("events");
-    let expiry = mongodb::options::IndexOptions::builder().expire_after(std::time::Duration::from_secs(3_600)).build();
-    events.create_index(mongodb::IndexModel::builder().keys(doc! {"at": 1}).options(expiry).build()).await.unwrap();
+    let expiry =
+        mongodb::options::IndexOptions::builder().expire_after(std::time::Duration::from_secs(3_600)).build();
+    events
+        .create_index(mongodb::IndexModel::builder().keys(doc! {"at": 1}).options(expiry).build())
+        .await
+        .unwrap();
     let old = DateTime::from_millis(DateTime::now().timestamp_millis() - 3_601_000);
-    events.insert_many([doc! {"_id": 1, "at": old}, doc! {"_id": 2, "at": DateTime::now()}, doc! {"_id": 3}]).await.unwrap();
+    events
+        .insert_many([doc! {"_id": 1, "at": old}, doc! {"_id": 2, "at": DateTime::now()}, doc! {"_id": 3}])
+        .await
+        .unwrap();
     for _ in 0..100 {
         if events.count_documents(doc! {}).await.unwrap() == 2 {
             return;

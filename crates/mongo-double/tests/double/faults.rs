@@ -15,7 +15,10 @@ async fn a_command_fails_as_often_as_it_was_told() {
     let fault = Fault::on(&["listShards", "addShard"]).code(133).times(2);
     assert_eq!(admin(client, fault.document()).await, 0);
     let list = || doc! {"listShards": 1};
-    assert_eq!([admin(client, list()).await, admin(client, list()).await, admin(client, list()).await], [133, 133, 0]);
+    assert_eq!(
+        [admin(client, list()).await, admin(client, list()).await, admin(client, list()).await],
+        [133, 133, 0]
+    );
     let fault = Fault::on(&["listShards"]).block(Duration::from_millis(200)).times(1);
     assert_eq!(admin(client, fault.document()).await, 0);
     let began = Instant::now();
@@ -37,7 +40,8 @@ async fn an_insert_whose_answer_is_lost_is_applied_and_not_applied_again() {
     assert_eq!(events.count_documents(doc! {}).await.unwrap(), 20);
     let inc = Fault::on(&["update"]).close_after().times(1);
     assert_eq!(admin(&cluster.client, inc.document()).await, 0);
-    let update = events.update_one(doc! {"_id": 3, "userId": "user-3"}, doc! {"$inc": {"n": 1}}).await.unwrap();
+    let update =
+        events.update_one(doc! {"_id": 3, "userId": "user-3"}, doc! {"$inc": {"n": 1}}).await.unwrap();
     assert_eq!(update.modified_count, 1);
     let read = events.find_one(doc! {"_id": 3}).await.unwrap().unwrap();
     assert_eq!(read.get_i32("n"), Ok(1), "a retried increment counts once");
@@ -84,7 +88,7 @@ async fn a_server_inside_the_process_fails_by_hand() {
     let port = free_port();
     let mut flags = Flags::local(Program::Mongod, port);
     flags.db_path = folder.path().to_owned();
-    let running = Running::start(flags).await.unwrap();
+    let running = Running::start(flags.clone()).await.unwrap();
     let client =
         Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?directConnection=true&retryReads=false"))
             .await
@@ -98,4 +102,6 @@ async fn a_server_inside_the_process_fails_by_hand() {
     assert_eq!(database.collection::<Document>("c").count_documents(doc! {}).await.unwrap(), 0);
     assert_eq!(running.faults().entered(), 2);
     running.stop().await;
+    let again = Running::start(flags).await.expect("stopping gives the folder back");
+    again.stop().await;
 }

@@ -75,7 +75,8 @@ async fn a_server_without_a_set_says_so() {
     let folder = Folder::new();
     let server = Server::up("mongod", &["--dbpath", &folder.data("d")]);
     let client = server.client(None);
-    for command in [config("rs0", &server.host()), doc! {"replSetGetStatus": 1}, doc! {"replSetGetConfig": 1}] {
+    for command in [config("rs0", &server.host()), doc! {"replSetGetStatus": 1}, doc! {"replSetGetConfig": 1}]
+    {
         assert_eq!(admin(&client, command.clone()).await, 76, "{command}");
     }
 }
@@ -95,7 +96,8 @@ async fn every_wrong_configuration_has_its_code_and_leaves_the_member_as_it_was(
     };
     let down = format!("127.0.0.1:{}", free_port());
     let mut newly_added = config("rs0", &own);
-    let member_of = newly_added.get_document_mut("replSetInitiate").unwrap().get_array_mut("members").unwrap();
+    let member_of =
+        newly_added.get_document_mut("replSetInitiate").unwrap().get_array_mut("members").unwrap();
     member_of[0].as_document_mut().unwrap().insert("newlyAdded", true);
     let mut for_config_server = config("rs0", &own);
     for_config_server.get_document_mut("replSetInitiate").unwrap().insert("configsvr", true);
@@ -155,12 +157,16 @@ async fn users_of_the_config_set_log_in_at_the_router_and_not_at_shards() {
     let cluster = Cluster::start(1).await;
     let system_at_router = cluster.router.client(Some(system()));
     assert_eq!(admin(&system_at_router, doc! {"ping": 1}).await, 20);
-    assert_eq!(code(cluster.client.database("local").run_command(doc! {"find": "c"}).await), 20);
+    let of_local = cluster.client.database("local").run_command(doc! {"find": "c"}).await;
+    assert_eq!(code(of_local), 13, "no role of the operator reads it");
     let members = cluster.config.client(Some(system()));
     let create = doc! {"createUser": "operator", "pwd": "other", "roles": []};
     assert_eq!(admin(&members, create.clone()).await, 51003);
     assert_eq!(admin(&cluster.client, create).await, 51003);
-    assert_eq!(admin(&cluster.shards[0].client(Some(user("operator", "secret"))), doc! {"ping": 1}).await, 18);
+    assert_eq!(
+        admin(&cluster.shards[0].client(Some(user("operator", "secret"))), doc! {"ping": 1}).await,
+        18
+    );
     assert_eq!(admin(&cluster.router.client(Some(user("operator", "wrong"))), doc! {"ping": 1}).await, 18);
 
     let app = doc! {"createUser": "app", "pwd": "p", "roles": [{"role": "readWrite", "db": "ep"}]};
@@ -211,7 +217,8 @@ async fn adding_a_shard_follows_the_rules_of_the_real_cluster() {
     ] {
         assert_eq!(admin(client, command.clone()).await, expected, "{command}");
     }
-    let listed = client.database("admin").run_command(doc! {"listShards": 1, "maxTimeMS": 30_000}).await.unwrap();
+    let listed =
+        client.database("admin").run_command(doc! {"listShards": 1, "maxTimeMS": 30_000}).await.unwrap();
     let hosts: Vec<&str> = listed
         .get_array("shards")
         .unwrap()

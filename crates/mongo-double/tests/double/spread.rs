@@ -27,7 +27,11 @@ async fn duplicates_keep_the_index_they_came_with() {
     assert_eq!(events.count_documents(doc! {}).await.unwrap(), 410);
     let ordered: Vec<Document> = [500, 501, 390, 502].map(|n| event(n, n % 40)).to_vec();
     events.insert_many(&ordered).await.unwrap_err();
-    assert_eq!(events.count_documents(doc! {"_id": {"$gte": 500}}).await.unwrap(), 2, "an ordered insert stops");
+    assert_eq!(
+        events.count_documents(doc! {"_id": {"$gte": 500}}).await.unwrap(),
+        2,
+        "an ordered insert stops"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +55,11 @@ async fn one_id_of_two_users_is_stored_twice_when_they_live_apart() {
 #[tokio::test]
 async fn a_shard_key_is_no_array() {
     let (_cluster, events) = filled().await;
-    let error = events.insert_many([doc! {"_id": 1_000, "userId": ["a"]}, event(1_001, 1)]).ordered(false).await.unwrap_err();
+    let error = events
+        .insert_many([doc! {"_id": 1_000, "userId": ["a"]}, event(1_001, 1)])
+        .ordered(false)
+        .await
+        .unwrap_err();
     let ErrorKind::InsertMany(error) = *error.kind else { panic!("{error}") };
     let errors = error.write_errors.unwrap();
     assert_eq!((errors.len(), errors[0].index, errors[0].code), (1, 0, 61));
@@ -71,7 +79,8 @@ async fn what_names_the_user_asks_one_shard() {
     cluster.shards[1].kill9();
     let user = here.unwrap();
     assert_eq!(events.count_documents(doc! {"userId": &user}).await.unwrap(), 10);
-    let found: Vec<Document> = events.find(doc! {"userId": &user}).await.unwrap().try_collect().await.unwrap();
+    let found: Vec<Document> =
+        events.find(doc! {"userId": &user}).await.unwrap().try_collect().await.unwrap();
     assert_eq!(found.len(), 10);
     let all = doc! {"find": "events", "filter": {"type": "page_view"}, "maxTimeMS": 400};
     assert_eq!(code(cluster.client.database("ep").run_command(all).await), 50);
@@ -80,17 +89,27 @@ async fn what_names_the_user_asks_one_shard() {
 #[tokio::test]
 async fn sorted_pages_of_both_shards_are_merged() {
     let (_cluster, events) = filled().await;
-    let ids = |rows: &[Document]| -> Vec<i32> { rows.iter().map(|row| row.get_i32("_id").unwrap()).collect() };
-    let sorted = events.find(doc! {}).sort(doc! {"timestamp": -1, "_id": -1}).skip(5).limit(250).batch_size(13);
+    let ids =
+        |rows: &[Document]| -> Vec<i32> { rows.iter().map(|row| row.get_i32("_id").unwrap()).collect() };
+    let sorted =
+        events.find(doc! {}).sort(doc! {"timestamp": -1, "_id": -1}).skip(5).limit(250).batch_size(13);
     let rows: Vec<Document> = sorted.await.unwrap().try_collect().await.unwrap();
     assert_eq!(ids(&rows), (145..395).rev().collect::<Vec<_>>());
     // The sort field is not shown, and still decides.
-    let hidden = events.find(doc! {"_id": {"$lt": 9}}).sort(doc! {"timestamp": 1}).projection(doc! {"type": 1});
+    let hidden =
+        events.find(doc! {"_id": {"$lt": 9}}).sort(doc! {"timestamp": 1}).projection(doc! {"type": 1});
     let rows: Vec<Document> = hidden.await.unwrap().try_collect().await.unwrap();
     assert_eq!(ids(&rows), (0..9).collect::<Vec<_>>());
     assert_eq!(rows[0], doc! {"_id": 0, "type": "page_view"});
-    let unsorted: Vec<Document> =
-        events.find(doc! {}).projection(doc! {"_id": 1}).batch_size(30).await.unwrap().try_collect().await.unwrap();
+    let unsorted: Vec<Document> = events
+        .find(doc! {})
+        .projection(doc! {"_id": 1})
+        .batch_size(30)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     let mut all = ids(&unsorted);
     all.sort_unstable();
     assert_eq!(all, (0..400).collect::<Vec<_>>());
@@ -127,7 +146,11 @@ async fn updates_and_deletes_go_where_the_real_router_sends_them() {
     let set = || doc! {"$set": {"seen": true}};
     let one = events.update_one(doc! {"_id": 5, "userId": "user-5"}, set()).await.unwrap();
     assert_eq!((one.matched_count, one.modified_count), (1, 1));
-    assert_eq!(events.update_one(doc! {"_id": 6}, set()).await.unwrap().matched_count, 1, "an _id asks every shard");
+    assert_eq!(
+        events.update_one(doc! {"_id": 6}, set()).await.unwrap().matched_count,
+        1,
+        "an _id asks every shard"
+    );
     assert_eq!(events.update_many(doc! {"_id": {"$lt": 50}}, set()).await.unwrap().matched_count, 50);
     let failed = |result: mongodb::error::Result<_>| match *result.unwrap_err().kind {
         ErrorKind::Write(mongodb::error::WriteFailure::WriteError(error)) => error.code,
@@ -154,7 +177,10 @@ async fn indexes_are_made_on_every_shard_and_unsharded_collections_live_on_one()
     }
     for shard in &cluster.shards {
         let own = shard.client(Some(system())).database("ep").collection::<Document>("events");
-        assert_eq!(own.list_index_names().await.unwrap(), ["_id_", "userId_hashed", "userId_1_timestamp_-1__id_-1"]);
+        assert_eq!(
+            own.list_index_names().await.unwrap(),
+            ["_id_", "userId_hashed", "userId_1_timestamp_-1__id_-1"]
+        );
     }
     let whole = cluster.client.database("ep").collection::<Document>("whole");
     whole.insert_many((0..50).map(|n| doc! {"_id": n, "userId": format!("u{n}")})).await.unwrap();
