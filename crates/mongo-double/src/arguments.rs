@@ -66,6 +66,11 @@ impl Request {
         Ok(Self { name, db, body, sequences })
     }
 
+    /// Whether an argument was sent.
+    pub fn has(&self, name: &str) -> bool {
+        RawDocument::from_bytes(&self.body).is_ok_and(|raw| matches!(raw.get(name), Ok(Some(_))))
+    }
+
     /// All arguments but the long lists of writes.
     pub fn arguments(&self) -> Result<Arguments, Refusal> {
         let raw = RawDocument::from_bytes(&self.body).map_err(|error| invalid(&error))?;
@@ -272,4 +277,9 @@ pub fn namespace(db: &str, collection: &str) -> Result<String, Refusal> {
         ));
     }
     Ok(format!("{db}.{collection}"))
+}
+
+/// The namespace that a cursor was made with: unlike a client's own it may be `$cmd.…`.
+pub fn namespace_of_cursor(db: &str, collection: &str) -> String {
+    format!("{db}.{collection}")
 }

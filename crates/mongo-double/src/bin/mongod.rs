@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! A server with data.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mongo_double::server::main(mongo_double::Program::Mongod)
+}

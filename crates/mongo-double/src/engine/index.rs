@@ -170,11 +170,11 @@ impl Index {
         let mut keys = vec![Vec::new()];
         let mut multikey = false;
         for (path, direction) in &self.fields {
-            let (mut parts, mut in_array) = (Vec::new(), false);
+            let (mut parts, mut through_array) = (Vec::new(), false);
             path.any(document, &mut |value| {
                 let is_array = matches!(value, Some(RawBsonRef::Array(_)));
-                in_array |= is_array;
-                if !(is_array && !parts.is_empty()) {
+                through_array |= is_array;
+                if !is_array || parts.is_empty() {
                     let mut part = Vec::new();
                     component(&mut part, value.unwrap_or(RawBsonRef::Null), *direction);
                     parts.push(part);
@@ -186,14 +186,14 @@ impl Index {
                 component(&mut part, RawBsonRef::Null, *direction);
                 parts.push(part);
             }
-            in_array |= parts.len() > 1;
-            if in_array && *direction == Direction::Hashed {
+            through_array |= parts.len() > 1;
+            if through_array && *direction == Direction::Hashed {
                 return Err(Refusal::new(16766, "hashed indexes do not currently support array values"));
             }
-            if in_array && multikey {
+            if through_array && multikey {
                 return Err(Refusal::new(171, "cannot index parallel arrays"));
             }
-            multikey |= in_array;
+            multikey |= through_array;
             parts.sort_unstable();
             parts.dedup();
             keys =

@@ -152,8 +152,8 @@ fn write_all(shared: &Shared, path: &Path, mut file: File) {
             let wanted = |state: &mut State| {
                 !state.urgent && !state.closing && state.waiting.len() <= WAITING_BYTES_MAX
             };
-            let waited = shared.wake.wait_timeout_while(state, LINGER, wanted);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = shared.wake.wait_timeout_while(state, LINGER, wanted);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         if state.waiting.is_empty() && state.closing {
             return;

@@ -113,7 +113,7 @@ impl Data {
 
     fn walk(&self, selection: &Selection) -> Option<Walk<'_>> {
         let conjuncts = selection.matcher.conjuncts();
-        let walks = self.indexes.iter().filter_map(|index| Walk::over(index, &conjuncts, &selection.sort));
+        let walks = self.indexes.iter().map(|index| Walk::over(index, &conjuncts, &selection.sort));
         let useful = |walk: &Walk<'_>| walk.narrows > (0, false) || walk.sorted && selection.limit.is_some();
         // The whole of a unique key is one document; else the most equal fields, then the order, then a range.
         walks.filter(useful).max_by_key(|walk| {
@@ -124,11 +124,7 @@ impl Data {
 }
 
 impl<'a> Walk<'a> {
-    fn over(
-        index: &'a Index,
-        conjuncts: &[(&crate::values::path::Path, &Test)],
-        sort: &Sort,
-    ) -> Option<Self> {
+    fn over(index: &'a Index, conjuncts: &[(&crate::values::path::Path, &Test)], sort: &Sort) -> Self {
         let mut prefixes = vec![Vec::new()];
         let (mut equal, mut pinned) = (0, BTreeSet::new());
         for (path, direction) in &index.fields {
@@ -165,14 +161,13 @@ impl<'a> Walk<'a> {
         let ranges = ranges.collect();
         let backwards = in_order(index, equal, &pinned, sort);
         let sorted = prefixes.len() == 1 && backwards.is_some() && !index.multikey;
-        let walk = Self {
+        Self {
             index,
             ranges,
             backwards: sorted && backwards == Some(true),
             sorted,
             narrows: (equal, is_range),
-        };
-        Some(walk)
+        }
     }
 
     fn records(&self) -> Box<dyn Iterator<Item = u32> + '_> {

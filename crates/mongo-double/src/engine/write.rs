@@ -236,23 +236,18 @@ fn prepared(document: &Bytes) -> Result<Bytes, Refusal> {
     let own = raw(document);
     validate(own)?;
     let document = checked(document.clone())?;
-    match own.iter().next() {
-        Some(Ok(("_id", id))) => {
-            good_id(id)?;
-            return Ok(document);
-        }
-        _ => {
-            let id = own.get("_id").ok().flatten();
-            let id = id.unwrap_or_else(|| RawBsonRef::ObjectId(ObjectId::new()));
-            good_id(id)?;
-            let mut with_id = RawDocumentBuf::new();
-            with_id.append_ref("_id", id);
-            own.into_iter().flatten().filter(|(name, _)| *name != "_id").for_each(|(name, value)| {
-                with_id.append_ref(name, value);
-            });
-            checked(Bytes::from(with_id.into_bytes()))
-        }
+    if let Some(Ok(("_id", id))) = own.iter().next() {
+        good_id(id)?;
+        return Ok(document);
     }
+    let id = own.get("_id").ok().flatten().unwrap_or_else(|| RawBsonRef::ObjectId(ObjectId::new()));
+    good_id(id)?;
+    let mut with_id = RawDocumentBuf::new();
+    with_id.append_ref("_id", id);
+    for (name, value) in own.into_iter().flatten().filter(|(name, _)| *name != "_id") {
+        with_id.append_ref(name, value);
+    }
+    checked(Bytes::from(with_id.into_bytes()))
 }
 
 fn checked(document: Bytes) -> Result<Bytes, Refusal> {

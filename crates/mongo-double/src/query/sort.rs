@@ -52,9 +52,9 @@ fn component(key: &mut Vec<u8>, document: &RawDocument, path: &Path, descending:
     let mut append = |value: RawBsonRef<'_>| {
         let own = key.len();
         if descending {
-            order::append_descending(key, value)
+            order::append_descending(key, value);
         } else {
-            order::append(key, value)
+            order::append(key, value);
         }
         if own > start {
             if key[own..] < key[start..own] {

@@ -161,7 +161,7 @@ impl Credential {
 }
 
 /// Fields of a SCRAM message: `r=…,s=…`.
-fn field<'a>(message: &'a str, name: char) -> Option<&'a str> {
+fn field(message: &str, name: char) -> Option<&str> {
     message.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
