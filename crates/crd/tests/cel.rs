@@ -35,7 +35,10 @@ fn an_empty_spec_and_a_full_one_are_taken() {
 #[test]
 fn what_contradicts_itself_is_refused_in_the_fields_words() {
     for (spec, words) in [
-        ("{workers: {minReplicas: 3, maxReplicas: 2}}", "`minReplicas` must be less than or equal to `maxReplicas`"),
+        (
+            "{workers: {minReplicas: 3, maxReplicas: 2}}",
+            "`minReplicas` must be less than or equal to `maxReplicas`",
+        ),
         ("{mongodb: {membersPerShard: 2}}", "`membersPerShard` must be odd"),
         ("{mongodb: {configMembers: 4}}", "`configMembers` must be odd"),
         ("{api: {nodePort: 30301}}", "`nodePort` may only be set when"),
@@ -73,15 +76,31 @@ fn a_name_that_services_cannot_have_is_refused() {
 fn what_would_lose_data_may_not_be_changed() {
     for (old, new, words) in [
         ("{mongodb: {shards: 3}}", "{mongodb: {shards: 2}}", "`shards` may not be reduced"),
-        ("{mongodb: {membersPerShard: 1}}", "{mongodb: {membersPerShard: 3}}", "`membersPerShard` may not be changed"),
-        ("{mongodb: {configMembers: 3}}", "{mongodb: {configMembers: 1}}", "`configMembers` may not be changed"),
+        (
+            "{mongodb: {membersPerShard: 1}}",
+            "{mongodb: {membersPerShard: 3}}",
+            "`membersPerShard` may not be changed",
+        ),
+        (
+            "{mongodb: {configMembers: 3}}",
+            "{mongodb: {configMembers: 1}}",
+            "`configMembers` may not be changed",
+        ),
         ("{redis: {partitions: 4}}", "{redis: {partitions: 2}}", "`partitions` may not be reduced"),
         ("{redis: {storageSize: 4Gi}}", "{redis: {storageSize: 2Gi}}", "`storageSize` may not be reduced"),
-        ("{postgres: {storageSize: 2Gi}}", "{postgres: {storageSize: 2000Mi}}", "`storageSize` may not be reduced"),
+        (
+            "{postgres: {storageSize: 2Gi}}",
+            "{postgres: {storageSize: 2000Mi}}",
+            "`storageSize` may not be reduced",
+        ),
         ("{mongodb: {storageSize: 9Gi}}", "{}", "`storageSize` may not be reduced"),
         ("{mongodb: {configStorageSize: 2Gi}}", "{}", "`configStorageSize` may not be reduced"),
         ("{}", "{redis: {storageClassName: fast}}", "`storageClassName` may not be changed"),
-        ("{mongodb: {storageClassName: a}}", "{mongodb: {storageClassName: b}}", "`storageClassName` may not be changed"),
+        (
+            "{mongodb: {storageClassName: a}}",
+            "{mongodb: {storageClassName: b}}",
+            "`storageClassName` may not be changed",
+        ),
         ("{}", "{redis: {external: {secretName: a}}}", "`external` may not be added or removed"),
         ("{postgres: {external: {secretName: a}}}", "{}", "`external` may not be added or removed"),
         ("{}", "{mongodb: {external: {secretName: a}}}", "`external` may not be added or removed"),
@@ -96,7 +115,10 @@ fn what_only_grows_may_be_changed() {
     for (old, new) in [
         ("{}", "{}"),
         ("{mongodb: {shards: 2}}", "{mongodb: {shards: 3, storageSize: 6Gi, retentionDays: 1, routers: 2}}"),
-        ("{redis: {storageSize: 2Gi}}", "{redis: {storageSize: 2048Mi, memory: 64Mi, partitions: 2, durability: Always}}"),
+        (
+            "{redis: {storageSize: 2Gi}}",
+            "{redis: {storageSize: 2048Mi, memory: 64Mi, partitions: 2, durability: Always}}",
+        ),
         ("{redis: {external: {secretName: a}}}", "{redis: {external: {secretName: b}}}"),
         ("{workers: {minReplicas: 3}}", "{workers: {minReplicas: 0, scaling: Manual}}"),
         ("{desiredState: Running}", "{desiredState: Stopped, deletionPolicy: Delete}"),

@@ -44,10 +44,14 @@ fn every_text_list_and_map_has_a_bound() {
     for (path, property) in properties("spec").into_iter().chain(properties("status")) {
         let bounded = match property["type"].as_str() {
             Some("string") => {
-                !property["maxLength"].is_null() || !property["enum"].is_null() || property["format"] == "date-time"
+                !property["maxLength"].is_null()
+                    || !property["enum"].is_null()
+                    || property["format"] == "date-time"
             }
             Some("array") => !property["maxItems"].is_null(),
-            Some("object") if property["additionalProperties"].is_object() => !property["maxProperties"].is_null(),
+            Some("object") if property["additionalProperties"].is_object() => {
+                !property["maxProperties"].is_null()
+            }
             Some("integer") if path.starts_with("spec") => {
                 !property["minimum"].is_null() && !property["maximum"].is_null()
             }
@@ -62,7 +66,11 @@ fn every_text_list_and_map_has_a_bound() {
 #[test]
 fn every_field_is_explained_and_no_unsigned_number_leaks() {
     for (path, property) in properties("spec").into_iter().chain(properties("status")) {
-        let inner = path.ends_with("[]") || path.ends_with("{}");
+        // Types of Kubernetes are explained there.
+        let inner = path.ends_with("[]")
+            || path.ends_with("{}")
+            || path.contains("tolerations[")
+            || path.contains("topologySpread[");
         let said = property["description"].as_str().unwrap_or_default();
         assert!(inner || said.len() > 8, "{path} is not explained");
         assert!(!property["format"].as_str().unwrap_or_default().starts_with("uint"), "{path}");
@@ -131,7 +139,8 @@ fn names_columns_and_scale_are_as_promised() {
     assert_eq!(spec["scope"], "Namespaced");
     let version = &spec["versions"][0];
     let columns = version["additionalPrinterColumns"].as_array().unwrap();
-    let shown: Vec<_> = columns.iter().filter(|c| c["priority"].is_null()).map(|c| c["name"].as_str().unwrap()).collect();
+    let shown: Vec<_> =
+        columns.iter().filter(|c| c["priority"].is_null()).map(|c| c["name"].as_str().unwrap()).collect();
     assert_eq!(shown, ["Ready", "Status", "Workers", "Lag", "DLQ", "Shards", "Age"]);
     let scale = &version["subresources"]["scale"];
     assert_eq!(scale["specReplicasPath"], ".spec.workers.replicas");

@@ -36,7 +36,8 @@ impl Images {
 
 /// A reference in another registry, or with another tag, which a digest would contradict.
 fn moved(reference: &str, registry: Option<&str>, tag: Option<&str>) -> String {
-    let (path, name) = reference.rsplit_once('/').map_or((None, reference), |(path, name)| (Some(path), name));
+    let (path, name) =
+        reference.rsplit_once('/').map_or((None, reference), |(path, name)| (Some(path), name));
     let name = tag.map_or_else(
         || name.to_owned(),
         |tag| format!("{}:{tag}", name.split(['@', ':']).next().unwrap_or(name)),
@@ -55,7 +56,12 @@ mod tests {
     fn a_registry_holds_for_all_images_and_a_tag_for_our_own() {
         for (reference, registry, tag, expected) in [
             ("ghcr.io/a/eventpipeline-api:0.1.0", None, None, "ghcr.io/a/eventpipeline-api:0.1.0"),
-            ("ghcr.io/a/eventpipeline-api:0.1.0", Some("r:5000/m"), Some("2"), "r:5000/m/eventpipeline-api:2"),
+            (
+                "ghcr.io/a/eventpipeline-api:0.1.0",
+                Some("r:5000/m"),
+                Some("2"),
+                "r:5000/m/eventpipeline-api:2",
+            ),
             ("redis:7", Some("r:5000"), None, "r:5000/redis:7"),
             ("r:5000/api@sha256:ab", None, Some("2"), "r:5000/api:2"),
             ("api@sha256:ab", None, None, "api@sha256:ab"),

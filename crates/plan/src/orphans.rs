@@ -20,7 +20,8 @@ pub fn orphans(desired: &[Object], owned: &[Owned], pipeline_uid: &str) -> Vec<O
     let of_store = |object: &Owned| {
         let set = |other: &&Owned| other.kind == Kind::StatefulSet && other.name == object.name;
         object.kind == Kind::StatefulSet
-            || (matches!(object.kind, Kind::Service | Kind::ConfigMap) && owned.iter().any(|other| set(&other)))
+            || (matches!(object.kind, Kind::Service | Kind::ConfigMap)
+                && owned.iter().any(|other| set(&other)))
     };
     owned
         .iter()

@@ -71,7 +71,11 @@ pub fn wanted(pipeline: &ValidatedPipeline) -> Vec<WantedSecret> {
         ],
     )];
     if spec.redis.external.is_none() {
-        secrets.push(secret(names.of(Part::Redis), Part::Redis, vec![("password", Content::Letters(PASSWORD_CHARS))]));
+        secrets.push(secret(
+            names.of(Part::Redis),
+            Part::Redis,
+            vec![("password", Content::Letters(PASSWORD_CHARS))],
+        ));
     }
     if spec.postgres.external.is_none() {
         let keys = vec![("password", Content::Letters(PASSWORD_CHARS))];

@@ -109,16 +109,20 @@ pub enum Fault {
     #[error("`spec.redis.storageSize`: {size} must be at least twice `memory`, {memory}")]
     RedisStorage { size: String, memory: String },
     /// Redis would be killed when it rewrites its file.
-    #[error("`spec.redis.resources.limits.memory`: {given} must be at least {needed}, 1.6 times `memory` and 64Mi")]
+    #[error(
+        "`spec.redis.resources.limits.memory`: {given} must be at least {needed}, 1.6 times `memory` and 64Mi"
+    )]
     RedisLimit { given: String, needed: String },
     /// A pod that Kubernetes refuses.
     #[error("`{field}`: the request of {what}, {request}, may not be above its limit, {limit}")]
-    RequestAboveLimit { field: &'static str, what: &'static str, request: String, limit: String },
+    RequestAboveLimit { field: &'static str, what: String, request: String, limit: String },
     /// An origin with a path, or any origin.
     #[error("`spec.api.allowedOrigins`: {0:?} must be an exact origin such as https://app.example.com")]
     Origin(String),
     /// An open API on the internet.
-    #[error("`spec.ingress` may not be combined with `spec.api.authentication: None`: anyone could send and read events")]
+    #[error(
+        "`spec.ingress` may not be combined with `spec.api.authentication: None`: anyone could send and read events"
+    )]
     OpenIngress,
     /// A field that this release does not obey.
     #[error("`{field}` is not obeyed by this release; {instead}")]
@@ -129,7 +133,10 @@ pub enum Fault {
 }
 
 /// Checks everything at once, so that a user need not mend one fault after the other.
-pub fn validate(pipeline: &EventPipeline, installation: &Installation) -> Result<ValidatedPipeline, Vec<Fault>> {
+pub fn validate(
+    pipeline: &EventPipeline,
+    installation: &Installation,
+) -> Result<ValidatedPipeline, Vec<Fault>> {
     let (meta, spec) = (&pipeline.metadata, &pipeline.spec);
     let mut faults = Vec::new();
     let name = meta.name.as_deref().unwrap_or_default();
@@ -239,7 +246,7 @@ fn resources(spec: &EventPipelineSpec, redis_memory: u64, faults: &mut Vec<Fault
             fits(field, resources, faults);
         }
     }
-    let limit = spec.redis.component.resources.as_ref().and_then(|resources| resources.limits.as_ref()?.memory.as_ref());
+    let limit = spec.redis.component.resources.as_ref().and_then(|resources| resources.limits.get("memory"));
     let needed = redis_limit(redis_memory);
     if let Some(given) = limit
         && quantity::whole(given).is_some_and(|bytes| bytes < needed)
@@ -248,25 +255,23 @@ fn resources(spec: &EventPipelineSpec, redis_memory: u64, faults: &mut Vec<Fault
     }
 }
 
-/// Requests within limits. CPU is compared in thousandths.
+/// Requests within limits. All amounts are compared in thousandths, as CPU has them.
 fn fits(field: &'static str, resources: &Resources, faults: &mut Vec<Fault>) {
-    let request = resources.requests.clone().unwrap_or_default();
-    let limit = resources.limits.clone().unwrap_or_default();
-    let milli = |text: &str| match text.strip_suffix('m') {
-        Some(milli) => quantity::whole(milli),
-        None => quantity::whole(&format!("{text}k")),
-    };
-    for (what, request, limit) in [("cpu", request.cpu, limit.cpu), ("memory", request.memory, limit.memory)] {
-        let read = |text: &str| if what == "cpu" { milli(text) } else { quantity::whole(text) };
-        for text in [&request, &limit].into_iter().flatten() {
-            if read(text).is_none() {
-                faults.push(Fault::NotAnAmount { field: format!("{field}: {what}"), text: text.clone() });
-            }
+    for (what, amount) in resources.requests.iter().chain(&resources.limits) {
+        if quantity::milli(amount).is_none() {
+            faults.push(Fault::NotAnAmount { field: format!("{field}: {what}"), text: amount.clone() });
         }
-        if let (Some(request), Some(limit)) = (request, limit)
-            && read(&request) > read(&limit)
+    }
+    for (what, request) in &resources.requests {
+        if let Some(limit) = resources.limits.get(what)
+            && quantity::milli(request) > quantity::milli(limit)
         {
-            faults.push(Fault::RequestAboveLimit { field, what, request, limit });
+            faults.push(Fault::RequestAboveLimit {
+                field,
+                what: what.clone(),
+                request: request.clone(),
+                limit: limit.clone(),
+            });
         }
     }
 }
@@ -283,7 +288,11 @@ fn outside(spec: &EventPipelineSpec, faults: &mut Vec<Fault>) {
     // A field that were silently ignored would be worse than one that is refused. A row goes when a service obeys it.
     for (asked, field, instead) in [
         (spec.api.authentication == Authentication::None, "spec.api.authentication: None", "use APIKey"),
-        (spec.console.access == ConsoleAccess::ReadOnly, "spec.console.access: ReadOnly", "use ReadWrite or Disabled"),
+        (
+            spec.console.access == ConsoleAccess::ReadOnly,
+            "spec.console.access: ReadOnly",
+            "use ReadWrite or Disabled",
+        ),
         (spec.observability.tracing.endpoint.is_some(), "spec.observability.tracing.endpoint", "remove it"),
     ] {
         if asked {

@@ -12,13 +12,17 @@ fn everything() -> Vec<(String, Object)> {
     let mut list: Vec<(String, Object)> = Vec::new();
     for name in common::EXAMPLES {
         let objects = resources::objects(&common::example(name));
-        list.extend(objects.into_iter().map(|object| (format!("{name}: {:?} {}", object.kind, object.name), object)));
+        list.extend(
+            objects.into_iter().map(|object| (format!("{name}: {:?} {}", object.kind, object.name), object)),
+        );
     }
     let full = "{networkPolicy: Enabled, api: {replicas: 3, labels: {team: a, app.kubernetes.io/name: x}, \
                 annotations: {a: b}}, workers: {minReplicas: 2}, \
                 mongodb: {membersPerShard: 3, configMembers: 3, routers: 2}, ingress: {host: a.example}}";
     let objects = resources::objects(&common::valid(full));
-    list.extend(objects.into_iter().map(|object| (format!("full: {:?} {}", object.kind, object.name), object)));
+    list.extend(
+        objects.into_iter().map(|object| (format!("full: {:?} {}", object.kind, object.name), object)),
+    );
     list
 }
 
@@ -80,7 +84,10 @@ fn every_pod_meets_pod_security_restricted() {
         }
         let allowed: BTreeSet<&str> = ["emptyDir", "secret", "configMap", "name"].into();
         for volume in spec["volumes"].as_array().unwrap() {
-            assert!(volume.as_object().unwrap().keys().all(|key| allowed.contains(key.as_str())), "{what} {volume}");
+            assert!(
+                volume.as_object().unwrap().keys().all(|key| allowed.contains(key.as_str())),
+                "{what} {volume}"
+            );
         }
         for container in containers(pod) {
             let security = &container["securityContext"];
@@ -88,8 +95,14 @@ fn every_pod_meets_pod_security_restricted() {
             assert_eq!(security["readOnlyRootFilesystem"], true, "{what}");
             assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}), "{what}");
             assert!(security.get("privileged").is_none(), "{what}");
-            assert!(container["volumeMounts"].as_array().unwrap().iter().any(|m| m["mountPath"] == "/tmp"), "{what}");
-            assert!(container["ports"].as_array().into_iter().flatten().all(|p| p.get("hostPort").is_none()), "{what}");
+            assert!(
+                container["volumeMounts"].as_array().unwrap().iter().any(|m| m["mountPath"] == "/tmp"),
+                "{what}"
+            );
+            assert!(
+                container["ports"].as_array().into_iter().flatten().all(|p| p.get("hostPort").is_none()),
+                "{what}"
+            );
         }
     }
 }
@@ -183,10 +196,13 @@ fn settings_are_those_of_the_services() {
             Some((_, "worker")) => worker,
             _ => continue,
         };
-        for variable in pods(&object).into_iter().flat_map(containers).flat_map(|c| c["env"].as_array()).flatten() {
+        for variable in
+            pods(&object).into_iter().flat_map(containers).flat_map(|c| c["env"].as_array()).flatten()
+        {
             let name = variable["name"].as_str().unwrap();
             let helper = name.ends_with("_PASSWORD") && name != "ADMIN_PASSWORD";
-            let there = known.lines().any(|line| line.split_once('=').is_some_and(|(setting, _)| setting == name));
+            let there =
+                known.lines().any(|line| line.split_once('=').is_some_and(|(setting, _)| setting == name));
             assert!(there || helper || awaited.contains(&name), "{what}: the service has no setting {name}");
         }
     }
@@ -219,16 +235,18 @@ fn nothing_is_empty_that_every_apply_would_change() {
 fn names_are_as_promised_and_each_is_there_once() {
     let pipeline = common::valid("{}");
     let objects = resources::objects(&pipeline);
-    let named = |kind| objects.iter().filter(move |o| o.kind == kind).map(|o| o.name.as_str()).collect::<Vec<_>>();
-    let services =
-        ["api", "console", "redis", "postgres", "config", "shard-0", "shard-1", "router"].map(|n| format!("clicks-{n}"));
+    let named =
+        |kind| objects.iter().filter(move |o| o.kind == kind).map(|o| o.name.as_str()).collect::<Vec<_>>();
+    let services = ["api", "console", "redis", "postgres", "config", "shard-0", "shard-1", "router"]
+        .map(|n| format!("clicks-{n}"));
     assert_eq!(named(Kind::Service), services);
     assert_eq!(
         named(Kind::StatefulSet),
         ["clicks-redis", "clicks-postgres", "clicks-config", "clicks-shard-0", "clicks-shard-1"]
     );
     assert_eq!(named(Kind::Deployment), ["clicks-api", "clicks-router", "clicks-worker"]);
-    let secrets: Vec<String> = plan::secrets::wanted(&pipeline).into_iter().map(|secret| secret.name).collect();
+    let secrets: Vec<String> =
+        plan::secrets::wanted(&pipeline).into_iter().map(|secret| secret.name).collect();
     assert_eq!(secrets, ["credentials", "redis", "postgres", "mongodb"].map(|n| format!("clicks-{n}")));
     let mut seen = BTreeSet::new();
     assert!(objects.iter().all(|object| seen.insert((object.kind, object.name.clone()))));
@@ -252,7 +270,11 @@ fn every_selector_selects_its_own_pods_and_no_others() {
         let selector = object.body["spec"]["selector"]["matchLabels"].as_object().unwrap();
         let selected: Vec<&str> = templates
             .iter()
-            .filter(|other| selector.iter().all(|(key, value)| other.body["spec"]["template"]["metadata"]["labels"][key] == *value))
+            .filter(|other| {
+                selector
+                    .iter()
+                    .all(|(key, value)| other.body["spec"]["template"]["metadata"]["labels"][key] == *value)
+            })
             .map(|other| other.name.as_str())
             .collect();
         assert_eq!(selected, [object.name.as_str()]);

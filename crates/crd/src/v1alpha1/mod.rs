@@ -10,13 +10,15 @@ mod stores;
 mod workers;
 
 pub use api::{Api, Authentication, Console, ConsoleAccess, RateLimit, ServiceType};
-pub use component::{Amounts, Component, Resources, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
+pub use component::{
+    Component, Resources, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable,
+};
 pub use mongodb::Mongodb;
 pub use outside::{Ingress, NetworkPolicyMode, Observability, PodMonitorMode, Tracing};
 pub use spec::{DeletionPolicy, DesiredState, EventPipeline, EventPipelineSpec, Image, PullPolicy};
 pub use status::{
-    Certainty, Clamp, CollectionStatus, Endpoints, EventPipelineStatus, LagStatus, MongodbStatus, ScalingStatus,
-    ScalingTerms, ShardStatus, WorkersStatus,
+    Certainty, Clamp, CollectionStatus, Endpoints, EventPipelineStatus, LagStatus, MongodbStatus,
+    ScalingStatus, ScalingTerms, ShardStatus, WorkersStatus,
 };
 pub use stores::{Durability, External, Postgres, Redis};
 pub use workers::{ScaleDown, ScaleUp, Scaling, Workers};

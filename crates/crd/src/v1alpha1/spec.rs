@@ -4,7 +4,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Console, EventPipelineStatus, Ingress, Mongodb, NetworkPolicyMode, Observability, Postgres, Redis, Workers};
+use super::{
+    Api, Console, EventPipelineStatus, Ingress, Mongodb, NetworkPolicyMode, Observability, Postgres, Redis,
+    Workers,
+};
 
 /// A pipeline: takes events over HTTP, keeps every one it acknowledged, and stores each once in a sharded MongoDB.
 #[derive(Clone, Debug, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]

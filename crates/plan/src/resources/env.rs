@@ -4,7 +4,9 @@
 use crd::External;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
 
-use crate::names::{MONGODB_DATABASE, MONGODB_PORT, MONGODB_USER, POSTGRES_DATABASE, POSTGRES_PORT, Part, REDIS_PORT};
+use crate::names::{
+    MONGODB_DATABASE, MONGODB_PORT, MONGODB_USER, POSTGRES_DATABASE, POSTGRES_PORT, Part, REDIS_PORT,
+};
 use crate::secrets::URL_KEY;
 use crate::validate::ValidatedPipeline;
 
@@ -15,7 +17,8 @@ pub fn plain(name: &str, value: impl ToString) -> EnvVar {
 
 /// A variable from a key of a Secret.
 pub fn secret(name: &str, secret: &str, key: &str) -> EnvVar {
-    let selector = SecretKeySelector { name: secret.to_owned(), key: key.to_owned(), ..SecretKeySelector::default() };
+    let selector =
+        SecretKeySelector { name: secret.to_owned(), key: key.to_owned(), ..SecretKeySelector::default() };
     let source = EnvVarSource { secret_key_ref: Some(selector), ..EnvVarSource::default() };
     EnvVar { name: name.to_owned(), value_from: Some(source), ..EnvVar::default() }
 }
@@ -37,7 +40,8 @@ pub fn postgres(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     let host = pipeline.names.host(&service);
     let managed = || {
         let user = POSTGRES_DATABASE;
-        let url = format!("postgres://{user}:$(POSTGRES_PASSWORD)@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}");
+        let url =
+            format!("postgres://{user}:$(POSTGRES_PASSWORD)@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}");
         vec![secret("POSTGRES_PASSWORD", &service, "password"), plain("POSTGRES_URL", url)]
     };
     store("POSTGRES_URL", pipeline.spec.postgres.external.as_ref(), managed)
@@ -47,8 +51,12 @@ pub fn postgres(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
 pub fn mongodb(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     let host = pipeline.names.host(&pipeline.names.of(Part::Router));
     let managed = || {
-        let uri = format!("mongodb://{MONGODB_USER}:$(MONGODB_PASSWORD)@{host}:{MONGODB_PORT}/?authSource=admin");
-        vec![secret("MONGODB_PASSWORD", &pipeline.names.mongodb_secret(), "password"), plain("MONGODB_URI", uri)]
+        let uri =
+            format!("mongodb://{MONGODB_USER}:$(MONGODB_PASSWORD)@{host}:{MONGODB_PORT}/?authSource=admin");
+        vec![
+            secret("MONGODB_PASSWORD", &pipeline.names.mongodb_secret(), "password"),
+            plain("MONGODB_URI", uri),
+        ]
     };
     let mut list = store("MONGODB_URI", pipeline.spec.mongodb.external.as_ref(), managed);
     list.push(plain("MONGODB_DATABASE", MONGODB_DATABASE));

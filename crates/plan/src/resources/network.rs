@@ -50,7 +50,12 @@ pub fn policies(pipeline: &ValidatedPipeline) -> Vec<Object> {
         for part in cluster {
             let from_whom: &[Part] = if part == Part::Router { &callers } else { &cluster };
             let egress = vec![to_names(), to(pipeline, &cluster, MONGODB_PORT)];
-            list.push(policy(pipeline, part, vec![from(pipeline, from_whom, true, MONGODB_PORT)], Some(egress)));
+            list.push(policy(
+                pipeline,
+                part,
+                vec![from(pipeline, from_whom, true, MONGODB_PORT)],
+                Some(egress),
+            ));
         }
     }
     list
@@ -81,7 +86,12 @@ fn from_anywhere(ports: &[i32]) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(ports.iter().map(|number| tcp(*number)).collect()), from: None }
 }
 
-fn from(pipeline: &ValidatedPipeline, parts: &[Part], operator: bool, number: i32) -> NetworkPolicyIngressRule {
+fn from(
+    pipeline: &ValidatedPipeline,
+    parts: &[Part],
+    operator: bool,
+    number: i32,
+) -> NetworkPolicyIngressRule {
     let mut peers = pods(pipeline, parts);
     peers.extend(operator.then(operator_pods));
     NetworkPolicyIngressRule { ports: Some(vec![tcp(number)]), from: Some(peers) }

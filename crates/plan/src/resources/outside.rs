@@ -2,8 +2,8 @@
 
 use crd::{ConsoleAccess, PodMonitorMode};
 use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
-    IngressTLS, ServiceBackendPort,
+    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressServiceBackend,
+    IngressSpec, IngressTLS, ServiceBackendPort,
 };
 use serde_json::json;
 
@@ -27,9 +27,10 @@ pub fn ingress(pipeline: &ValidatedPipeline) -> Option<Object> {
             path(pipeline, "/", Part::Console, CONSOLE_PORT),
         ]
     };
-    let tls = asked.tls_secret_name.clone().map(|secret| {
-        vec![IngressTLS { hosts: Some(vec![asked.host.clone()]), secret_name: Some(secret) }]
-    });
+    let tls = asked
+        .tls_secret_name
+        .clone()
+        .map(|secret| vec![IngressTLS { hosts: Some(vec![asked.host.clone()]), secret_name: Some(secret) }]);
     let ingress = Ingress {
         metadata: labels::metadata(pipeline, pipeline.names.of(Part::Api), Part::Api),
         spec: Some(IngressSpec {

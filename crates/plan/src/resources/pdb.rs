@@ -19,7 +19,13 @@ pub fn budgets(pipeline: &ValidatedPipeline) -> Vec<Object> {
     // Many workers need not leave one by one: what one had in hand another takes over.
     list.extend((spec.workers.min_replicas > 1).then(|| {
         let quarter = IntOrString::String("25%".to_owned());
-        budget(pipeline, names.of(Part::Worker), Part::Worker, labels::selector(pipeline, Part::Worker), quarter)
+        budget(
+            pipeline,
+            names.of(Part::Worker),
+            Part::Worker,
+            labels::selector(pipeline, Part::Worker),
+            quarter,
+        )
     }));
     let mongodb = &spec.mongodb;
     if mongodb.external.is_none() {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use crd::{Component, PullPolicy, Resources, TolerationOperator, WhenUnsatisfiable};
+use k8s_openapi::api::core::v1::KeyToPath;
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HTTPGetAction, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction,
-    Toleration, TopologySpreadConstraint, Volume, VolumeMount,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
+    TCPSocketAction, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
 };
-use k8s_openapi::api::core::v1::KeyToPath;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -47,7 +47,11 @@ pub fn template(
     };
     let restricted = |container: Container| restricted(container, pull);
     let mut volumes = spec.volumes.unwrap_or_default();
-    volumes.push(Volume { name: TMP.into(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() });
+    volumes.push(Volume {
+        name: TMP.into(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    });
     let spec = PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -58,7 +62,10 @@ pub fn template(
             fs_group: Some(USER),
             // The owner of every file of a large volume need not be looked at at each start.
             fs_group_change_policy: Some("OnRootMismatch".into()),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
             ..PodSecurityContext::default()
         }),
         containers: spec.containers.into_iter().map(restricted).collect(),
@@ -137,23 +144,29 @@ fn spread(component: &Component, selector: &Map, over_nodes: bool) -> Option<Vec
 
 /// CPU and memory: what the user gave, whole, or small requests and a memory limit. No CPU limit: it would slow a
 /// service down while the node idles.
-pub fn resources(given: Option<&Resources>, cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
-    let amounts = |cpu: Option<&str>, memory: Option<&str>| {
-        let list = [("cpu", cpu), ("memory", memory)];
-        let map: BTreeMap<String, Quantity> =
-            list.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Quantity(text?.to_owned())))).collect();
+pub fn resources(
+    given: Option<&Resources>,
+    cpu: &str,
+    memory: &str,
+    memory_limit: &str,
+) -> ResourceRequirements {
+    let amounts = |map: &Map| {
+        let list = map.iter().map(|(name, amount)| (name.clone(), Quantity(amount.clone())));
+        let map: BTreeMap<String, Quantity> = list.collect();
         (!map.is_empty()).then_some(map)
     };
-    let (requests, limits) = match given {
-        None => (amounts(Some(cpu), Some(memory)), amounts(None, Some(memory_limit))),
-        Some(given) => {
-            let of = |block: Option<&crd::Amounts>| {
-                block.and_then(|block| amounts(block.cpu.as_deref(), block.memory.as_deref()))
-            };
-            (of(given.requests.as_ref()), of(given.limits.as_ref()))
-        }
+    let own = || Resources {
+        requests: [("cpu", cpu), ("memory", memory)]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+        limits: [("memory".to_owned(), memory_limit.to_owned())].into(),
     };
-    ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
+    let Resources { requests, limits } = given.cloned().unwrap_or_else(own);
+    ResourceRequirements {
+        requests: amounts(&requests),
+        limits: amounts(&limits),
+        ..ResourceRequirements::default()
+    }
 }
 
 /// Mounts a volume.
@@ -173,7 +186,11 @@ pub fn secret_volume(volume: &str, secret: String, key: &str) -> Volume {
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret),
             default_mode: Some(0o440),
-            items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() }]),
+            items: Some(vec![KeyToPath {
+                key: key.to_owned(),
+                path: key.to_owned(),
+                ..KeyToPath::default()
+            }]),
             ..SecretVolumeSource::default()
         }),
         ..Volume::default()

@@ -1,7 +1,8 @@
 //! PostgreSQL: one pod with a volume.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container, ExecAction, Lifecycle, LifecycleHandler, PodSpec, Volume, VolumeMount,
+    ConfigMap, ConfigMapVolumeSource, Container, ExecAction, Lifecycle, LifecycleHandler, PodSpec, Volume,
+    VolumeMount,
 };
 
 use super::object::Object;

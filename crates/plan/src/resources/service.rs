@@ -48,7 +48,13 @@ pub fn reached(pipeline: &ValidatedPipeline, reached: Reached) -> Service {
 
 /// A headless Service: it gives each pod of a StatefulSet its name, before the pod is ready, since members of a
 /// replica set must find each other to become ready.
-pub fn headless(pipeline: &ValidatedPipeline, name: String, part: Part, selector: Map, port: (&str, i32)) -> Service {
+pub fn headless(
+    pipeline: &ValidatedPipeline,
+    name: String,
+    part: Part,
+    selector: Map,
+    port: (&str, i32),
+) -> Service {
     Service {
         metadata: labels::metadata(pipeline, name, part),
         spec: Some(ServiceSpec {

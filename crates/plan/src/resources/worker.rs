@@ -68,7 +68,11 @@ pub fn deployment(pipeline: &ValidatedPipeline) -> Object {
     let template = pod::template(pipeline, &selector, true, &workers.component, spec);
     let surge = IntOrString::String(MAX_SURGE.to_owned());
     let object: Object = workload::deployment(pipeline, Part::Worker, None, surge, template).into();
-    object.after(if pipeline.spec.mongodb.external.is_some() { After::Nothing } else { After::CollectionsSharded })
+    object.after(if pipeline.spec.mongodb.external.is_some() {
+        After::Nothing
+    } else {
+        After::CollectionsSharded
+    })
 }
 
 fn settings(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {

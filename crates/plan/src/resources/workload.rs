@@ -66,7 +66,11 @@ pub struct Store<'a> {
 }
 
 /// A StatefulSet. Volumes outlive it: it may be deleted and made again without harm, and who deletes data says so.
-pub fn stateful_set(pipeline: &ValidatedPipeline, store: Store<'_>, template: PodTemplateSpec) -> StatefulSet {
+pub fn stateful_set(
+    pipeline: &ValidatedPipeline,
+    store: Store<'_>,
+    template: PodTemplateSpec,
+) -> StatefulSet {
     let keep = || Some("Retain".to_owned());
     let mut claim_labels = store.selector.clone();
     claim_labels.insert(labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned());

@@ -110,7 +110,11 @@ pub fn refused(
     let kept: Vec<Condition> = kept.cloned().collect();
     conditions.extend(kept);
     verdict::sort(&mut conditions);
-    EventPipelineStatus { observed_generation: Some(generation), conditions, ..EventPipelineStatus::default() }
+    EventPipelineStatus {
+        observed_generation: Some(generation),
+        conditions,
+        ..EventPipelineStatus::default()
+    }
 }
 
 fn paused(pipeline: &ValidatedPipeline) -> Verdict {
@@ -120,9 +124,10 @@ fn paused(pipeline: &ValidatedPipeline) -> Verdict {
             reasons::PAUSED,
             "events are taken and queue up until Redis is full; set `desiredState: Running` to store them",
         ),
-        DesiredState::Stopped => {
-            Verdict::yes(reasons::STOPPED, "events are refused with 503; set `desiredState: Running` to take them")
-        }
+        DesiredState::Stopped => Verdict::yes(
+            reasons::STOPPED,
+            "events are refused with 503; set `desiredState: Running` to take them",
+        ),
     }
 }
 

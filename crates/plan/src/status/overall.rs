@@ -9,18 +9,24 @@ use crate::validate::ValidatedPipeline;
 
 /// Whether what `desiredState` asks for is there. What is furthest from the user's events comes first: nothing that
 /// waits for a store can be ready before it.
-pub fn ready(pipeline: &ValidatedPipeline, observed: &Observed, parts: &[(&'static str, Verdict)]) -> Verdict {
+pub fn ready(
+    pipeline: &ValidatedPipeline,
+    observed: &Observed,
+    parts: &[(&'static str, Verdict)],
+) -> Verdict {
     if let Some(trouble) = &observed.trouble {
         return Verdict::no(trouble.reason, trouble.message.clone());
     }
     let lacking = |kinds: &[&str]| {
-        let list = parts.iter().filter(|(kind, verdict)| kinds.contains(kind) && verdict.state != State::True);
+        let list =
+            parts.iter().filter(|(kind, verdict)| kinds.contains(kind) && verdict.state != State::True);
         list.map(|(_, verdict)| verdict.message.clone()).collect::<Vec<_>>().join("; ")
     };
     let mongodb: &[&str] = &[types::MONGODB_READY, types::SHARDS_READY];
     let workers: &[&str] = &[types::WORKERS_AVAILABLE];
     // With some workers events are stored, if slower; only with none of those asked for they are not.
-    let stores_nothing = !observed.worker.exists || (observed.worker.wanted > 0 && observed.worker.ready == 0);
+    let stores_nothing =
+        !observed.worker.exists || (observed.worker.wanted > 0 && observed.worker.ready == 0);
     for (kinds, reason) in [
         (&[types::REDIS_READY, types::POSTGRES_READY][..], reasons::WAITING_FOR_STORES),
         (mongodb, reasons::WAITING_FOR_MONGODB),
@@ -91,7 +97,10 @@ pub fn stalled(observed: &Observed) -> Verdict {
         ("MongoDB", &mongodb.answer),
     ] {
         if let Answer::Refused(why) = answer {
-            return Verdict::yes(reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}"));
+            return Verdict::yes(
+                reasons::AUTHENTICATION_FAILED,
+                format!("{name} refuses the operator: {why}"),
+            );
         }
     }
     Verdict::no(reasons::PROGRESSING, "nothing needs a person")

@@ -17,7 +17,9 @@ pub fn store(name: &str, external: bool, store: &Store) -> Verdict {
             Verdict::no(reasons::UNREACHABLE, format!("{name} cannot be reached: {why}"))
         }
         Answer::Answered if external => Verdict::yes(reasons::EXTERNAL_AVAILABLE, format!("{name} answers")),
-        Answer::NotAsked if external => Verdict::unknown(reasons::NOT_OBSERVED, format!("{name} was not asked yet")),
+        Answer::NotAsked if external => {
+            Verdict::unknown(reasons::NOT_OBSERVED, format!("{name} was not asked yet"))
+        }
         _ => pods(name, &store.pods),
     }
 }

@@ -37,16 +37,24 @@ fn verdict(pipeline: &ValidatedPipeline, seen: &ScalingSeen) -> Verdict {
     }
     match workers.scaling {
         Scaling::Manual => {
-            return Verdict::no(reasons::SCALING_MANUAL, format!("`scaling` is Manual: `replicas` is {replicas}"));
+            return Verdict::no(
+                reasons::SCALING_MANUAL,
+                format!("`scaling` is Manual: `replicas` is {replicas}"),
+            );
         }
         Scaling::DryRun => {
-            let message = format!("`scaling` is DryRun: `replicas` is {replicas}; status.scaling has what the lag asks for");
+            let message = format!(
+                "`scaling` is DryRun: `replicas` is {replicas}; status.scaling has what the lag asks for"
+            );
             return Verdict::no(reasons::DRY_RUN, message);
         }
         Scaling::Lag => {}
     }
     if !seen.workers_exist {
-        return Verdict::no(reasons::WORKERS_NOT_CREATED, "workers are created once both collections are sharded");
+        return Verdict::no(
+            reasons::WORKERS_NOT_CREATED,
+            "workers are created once both collections are sharded",
+        );
     }
     // 1 is the default: whoever has another number has set it, with kubectl scale for instance.
     let not_obeyed = if replicas == 1 {
@@ -55,12 +63,16 @@ fn verdict(pipeline: &ValidatedPipeline, seen: &ScalingSeen) -> Verdict {
         format!("; `workers.replicas: {replicas}` is not obeyed while `scaling` is Lag, set Manual for that")
     };
     match (seen.certainty, seen.at_maximum) {
-        (Certainty::Unknown, _) => {
-            Verdict::no(reasons::LAG_UNKNOWN, format!("the lag is unknown: the number of workers is held{not_obeyed}"))
-        }
+        (Certainty::Unknown, _) => Verdict::no(
+            reasons::LAG_UNKNOWN,
+            format!("the lag is unknown: the number of workers is held{not_obeyed}"),
+        ),
         (_, true) => Verdict::yes(
             reasons::AT_MAXIMUM,
-            format!("more workers are wanted than `maxReplicas`, {}, allows{not_obeyed}", workers.max_replicas),
+            format!(
+                "more workers are wanted than `maxReplicas`, {}, allows{not_obeyed}",
+                workers.max_replicas
+            ),
         ),
         (Certainty::Estimated, false) => Verdict::yes(
             reasons::LAG_ESTIMATED,

@@ -31,7 +31,8 @@ pub fn installation() -> Installation {
 
 /// A pipeline of a manifest, stored.
 pub fn stored(text: &str) -> EventPipeline {
-    let mut pipeline: EventPipeline = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut pipeline: EventPipeline =
+        serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     pipeline.metadata.namespace.get_or_insert_with(|| "default".into());
     pipeline.metadata.uid = Some(UID.into());
     pipeline.metadata.generation = Some(1);

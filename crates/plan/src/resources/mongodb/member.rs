@@ -33,7 +33,15 @@ pub fn config(pipeline: &ValidatedPipeline) -> Object {
     let resources = (mongodb.config_resources.as_ref(), "768Mi");
     let selector = labels::selector(pipeline, Part::Config);
     let set = super::config_set(pipeline);
-    stateful_set(pipeline, &set, Part::Config, selector, "--configsvr", resources, &mongodb.config_storage_size)
+    stateful_set(
+        pipeline,
+        &set,
+        Part::Config,
+        selector,
+        "--configsvr",
+        resources,
+        &mongodb.config_storage_size,
+    )
 }
 
 /// A shard.
@@ -71,7 +79,10 @@ fn stateful_set(
         startup_probe: Some(tcp_probe("mongodb", STARTUP)),
         readiness_probe: Some(tcp_probe("mongodb", READY)),
         liveness_probe: Some(tcp_probe("mongodb", LIVE)),
-        volume_mounts: Some(vec![pod::mount(workload::DATA, "/data/db"), pod::read_only("key", "/run/mongodb")]),
+        volume_mounts: Some(vec![
+            pod::mount(workload::DATA, "/data/db"),
+            pod::read_only("key", "/run/mongodb"),
+        ]),
         ..Container::default()
     };
     let spec = PodSpec {
@@ -117,14 +128,18 @@ pub(super) fn copy_key(pipeline: &ValidatedPipeline) -> Container {
         image: Some(image(pipeline)),
         command: Some(["/bin/sh", "-ec", COPY_KEY].map(str::to_owned).into()),
         resources: Some(pod::resources(None, "10m", "16Mi", "64Mi")),
-        volume_mounts: Some(vec![pod::read_only("keyfile", "/run/secrets/mongodb"), pod::mount("key", "/run/mongodb")]),
+        volume_mounts: Some(vec![
+            pod::read_only("keyfile", "/run/secrets/mongodb"),
+            pod::mount("key", "/run/mongodb"),
+        ]),
         ..Container::default()
     }
 }
 
 /// The Secret's key, and the place in memory that it is copied to.
 pub(super) fn key_volumes(pipeline: &ValidatedPipeline) -> Vec<Volume> {
-    let memory = EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() };
+    let memory =
+        EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() };
     vec![
         pod::secret_volume("keyfile", pipeline.names.mongodb_secret(), "keyfile"),
         Volume { name: "key".to_owned(), empty_dir: Some(memory), ..Volume::default() },

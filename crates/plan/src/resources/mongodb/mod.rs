@@ -34,7 +34,9 @@ pub fn config_set(pipeline: &ValidatedPipeline) -> ReplicaSet {
 /// The shards, in the order in which they are added.
 pub fn shard_sets(pipeline: &ValidatedPipeline) -> Vec<ReplicaSet> {
     let mongodb = &pipeline.spec.mongodb;
-    (0..mongodb.shards).map(|shard| set(pipeline, pipeline.names.shard(shard), mongodb.members_per_shard)).collect()
+    (0..mongodb.shards)
+        .map(|shard| set(pipeline, pipeline.names.shard(shard), mongodb.members_per_shard))
+        .collect()
 }
 
 /// Where the routers are reached, as one.
@@ -55,7 +57,8 @@ pub fn services(pipeline: &ValidatedPipeline) -> Vec<Object> {
         return Vec::new();
     }
     let config = labels::selector(pipeline, Part::Config);
-    let mut list = vec![service::headless(pipeline, pipeline.names.of(Part::Config), Part::Config, config, port).into()];
+    let mut list =
+        vec![service::headless(pipeline, pipeline.names.of(Part::Config), Part::Config, config, port).into()];
     list.extend((0..pipeline.spec.mongodb.shards).map(|shard| {
         let selector = labels::shard_selector(pipeline, shard);
         service::headless(pipeline, pipeline.names.shard(shard), Part::Shard, selector, port).into()
