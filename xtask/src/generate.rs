@@ -1,5 +1,6 @@
 //! Files that are made and not written: `.env.example` from the settings of the services, `docs/openapi.json` from
-//! the API's handlers. The built binaries print them, so this needs no part of theirs.
+//! the API's handlers, `crds/eventpipelines.yaml` from the types. The built binaries print the first two, so this needs
+//! no part of theirs.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +17,18 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
         let lines = print(root, service, "--settings")?;
         example.extend(["\n# ---- ", service, " ----\n", &lines]);
     }
-    Ok(vec![(".env.example", example), ("docs/openapi.json", print(root, "api", "--openapi")?)])
+    Ok(vec![
+        (".env.example", example),
+        ("docs/openapi.json", print(root, "api", "--openapi")?),
+        ("crds/eventpipelines.yaml", definition()?),
+    ])
+}
+
+/// The definition as users apply it.
+fn definition() -> Result<String, String> {
+    let yaml = serde_yaml::to_string(&crd::definition())
+        .map_err(|error| format!("the definition could not be written as YAML: {error}"))?;
+    Ok(format!("# Made by `cargo xtask generate`; do not edit.\n{yaml}"))
 }
 
 /// Builds all binaries at once: one by one, cargo would choose other features and build the dependencies again.

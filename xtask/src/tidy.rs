@@ -10,6 +10,8 @@ const LINES_MAX: usize = 600;
 
 /// Who may depend on whom inside the workspace. Binaries → I/O libraries → types; binaries never on each other.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("eventpipeline-crd", &[]),
+    ("eventpipeline-plan", &["eventpipeline-crd"]),
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
@@ -66,7 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "eventpipeline-stream",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["eventpipeline-crd"]),
 ];
 
 /// Runs every check and lists all faults.

@@ -9,20 +9,25 @@ const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$";
 const NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 
 pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "minLength": 1, "maxLength": 20, "pattern": QUANTITY})
+    json_schema!({"type": "string", "maxLength": 20, "pattern": QUANTITY})
 }
 
 pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "minLength": 1, "maxLength": 253, "pattern": NAME})
+    json_schema!({"type": "string", "maxLength": 253, "pattern": NAME})
 }
 
 /// An image reference: long enough for a registry with a path and a digest.
 pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "minLength": 1, "maxLength": 512, "pattern": r"^[^\s]+$"})
+    json_schema!({"type": "string", "maxLength": 512, "pattern": r"^[^\s]+$"})
 }
 
 pub(crate) fn node_port(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535})
+}
+
+/// Amounts by resource: `cpu`, `memory`, and what else a cluster has.
+pub(crate) fn amounts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "maxProperties": 8, "additionalProperties": {"type": "string", "maxLength": 20}})
 }
 
 /// Labels and node selectors.

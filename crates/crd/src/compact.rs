@@ -6,6 +6,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::json;
 
+/// Lists of Kubernetes' own types, which are explained there and would be here several times over.
+const WELL_KNOWN: [&str; 3] = ["conditions", "tolerations", "topologySpread"];
+
 pub(crate) fn definition(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
@@ -19,8 +22,11 @@ fn node(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     // Bounds say more than the width of a number.
     schema.format.take_if(|format| format.starts_with("int"));
-    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+    for (name, property) in schema.properties.iter_mut().flatten() {
         node(property);
+        if WELL_KNOWN.contains(&name.as_str()) {
+            unexplained(property);
+        }
         // Kubernetes fills in the fields of a block that it made from a default.
         if property.properties.is_some() && property.default.is_some() {
             property.default = Some(JSON(json!({})));
@@ -37,5 +43,13 @@ fn node(schema: &mut JSONSchemaProps) {
     }
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
         node(value);
+    }
+}
+
+fn unexplained(list: &mut JSONSchemaProps) {
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut list.items {
+        for field in item.properties.iter_mut().flat_map(|fields| fields.values_mut()) {
+            field.description = None;
+        }
     }
 }

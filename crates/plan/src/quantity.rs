@@ -23,6 +23,15 @@ const FRACTION_DIGITS_MAX: usize = 9;
 
 /// The whole number of an amount, rounded up: bytes of memory or storage. `None` for what is no amount.
 pub fn whole(text: &str) -> Option<u64> {
+    u64::try_from(scaled(text, 1)?).ok()
+}
+
+/// An amount in thousandths, rounded up: CPU. `None` for what is no amount.
+pub fn milli(text: &str) -> Option<u128> {
+    scaled(text, 1000)
+}
+
+fn scaled(text: &str, times: u128) -> Option<u128> {
     let (digits, factor, divisor) = UNITS.iter().find_map(|(unit, factor, divisor)| {
         let digits = text.strip_suffix(unit)?;
         digits.ends_with(|c: char| c.is_ascii_digit()).then_some((digits, *factor, *divisor))
@@ -34,8 +43,7 @@ pub fn whole(text: &str) -> Option<u64> {
     }
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     let mantissa = format!("{integer}{fraction}").parse::<u128>().ok()?;
-    let amount = mantissa.checked_mul(u128::from(factor))?.div_ceil(scale * u128::from(divisor));
-    u64::try_from(amount).ok()
+    Some(mantissa.checked_mul(u128::from(factor))?.checked_mul(times)?.div_ceil(scale * u128::from(divisor)))
 }
 
 /// An amount of memory as people write it: whole MiB, rounded up.
@@ -65,5 +73,6 @@ mod tests {
             assert_eq!(whole(text), None, "{text}");
         }
         assert_eq!(mebibytes((512 << 20) + 1), "513Mi");
+        assert_eq!(["250m", "0.5", "2"].map(milli), [Some(250), Some(500), Some(2000)]);
     }
 }

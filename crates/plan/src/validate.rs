@@ -115,7 +115,7 @@ pub enum Fault {
     RedisLimit { given: String, needed: String },
     /// A pod that Kubernetes refuses.
     #[error("`{field}`: the request of {what}, {request}, may not be above its limit, {limit}")]
-    RequestAboveLimit { field: &'static str, what: &'static str, request: String, limit: String },
+    RequestAboveLimit { field: &'static str, what: String, request: String, limit: String },
     /// An origin with a path, or any origin.
     #[error("`spec.api.allowedOrigins`: {0:?} must be an exact origin such as https://app.example.com")]
     Origin(String),
@@ -246,12 +246,7 @@ fn resources(spec: &EventPipelineSpec, redis_memory: u64, faults: &mut Vec<Fault
             fits(field, resources, faults);
         }
     }
-    let limit = spec
-        .redis
-        .component
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.limits.as_ref()?.memory.as_ref());
+    let limit = spec.redis.component.resources.as_ref().and_then(|resources| resources.limits.get("memory"));
     let needed = redis_limit(redis_memory);
     if let Some(given) = limit
         && quantity::whole(given).is_some_and(|bytes| bytes < needed)
@@ -260,26 +255,23 @@ fn resources(spec: &EventPipelineSpec, redis_memory: u64, faults: &mut Vec<Fault
     }
 }
 
-/// Requests within limits. CPU is compared in thousandths.
+/// Requests within limits. All amounts are compared in thousandths, as CPU has them.
 fn fits(field: &'static str, resources: &Resources, faults: &mut Vec<Fault>) {
-    let request = resources.requests.clone().unwrap_or_default();
-    let limit = resources.limits.clone().unwrap_or_default();
-    let milli = |text: &str| match text.strip_suffix('m') {
-        Some(milli) => quantity::whole(milli),
-        None => quantity::whole(&format!("{text}k")),
-    };
-    for (what, request, limit) in [("cpu", request.cpu, limit.cpu), ("memory", request.memory, limit.memory)]
-    {
-        let read = |text: &str| if what == "cpu" { milli(text) } else { quantity::whole(text) };
-        for text in [&request, &limit].into_iter().flatten() {
-            if read(text).is_none() {
-                faults.push(Fault::NotAnAmount { field: format!("{field}: {what}"), text: text.clone() });
-            }
+    for (what, amount) in resources.requests.iter().chain(&resources.limits) {
+        if quantity::milli(amount).is_none() {
+            faults.push(Fault::NotAnAmount { field: format!("{field}: {what}"), text: amount.clone() });
         }
-        if let (Some(request), Some(limit)) = (request, limit)
-            && read(&request) > read(&limit)
+    }
+    for (what, request) in &resources.requests {
+        if let Some(limit) = resources.limits.get(what)
+            && quantity::milli(request) > quantity::milli(limit)
         {
-            faults.push(Fault::RequestAboveLimit { field, what, request, limit });
+            faults.push(Fault::RequestAboveLimit {
+                field,
+                what: what.clone(),
+                request: request.clone(),
+                limit: limit.clone(),
+            });
         }
     }
 }

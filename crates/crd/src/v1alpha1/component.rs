@@ -24,11 +24,11 @@ pub struct Component {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that pods of this part put up with.
+    /// Taints of nodes that pods of this part put up with, as in a pod's spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub tolerations: Vec<Toleration>,
-    /// How pods of this part are spread over the cluster. Absent: over nodes, as far as possible.
+    /// How pods of this part are spread over the cluster, as in a pod's spec. Absent: over nodes, as far as possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub topology_spread: Vec<TopologySpread>,
@@ -42,30 +42,18 @@ pub struct Component {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// CPU and memory of one container.
+/// CPU and memory of one container, such as `cpu: 250m` (a quarter of a core) and `memory: 512Mi`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// What the scheduler sets aside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests: Option<Amounts>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "bounds::amounts")]
+    pub requests: BTreeMap<String, String>,
     /// What may not be exceeded: above its memory a container is killed, above its CPU it is slowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Amounts>,
-}
-
-/// Amounts of CPU and memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Amounts {
-    /// CPU, such as `250m` (a quarter of a core) or `2`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    pub cpu: Option<String>,
-    /// Memory, such as `512Mi`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    pub memory: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "bounds::amounts")]
+    pub limits: BTreeMap<String, String>,
 }
 
 /// A taint that is put up with.

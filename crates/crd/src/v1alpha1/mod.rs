@@ -11,7 +11,7 @@ mod workers;
 
 pub use api::{Api, Authentication, Console, ConsoleAccess, RateLimit, ServiceType};
 pub use component::{
-    Amounts, Component, Resources, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable,
+    Component, Resources, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable,
 };
 pub use mongodb::Mongodb;
 pub use outside::{Ingress, NetworkPolicyMode, Observability, PodMonitorMode, Tracing};

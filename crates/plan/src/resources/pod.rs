@@ -150,24 +150,23 @@ pub fn resources(
     memory: &str,
     memory_limit: &str,
 ) -> ResourceRequirements {
-    let amounts = |cpu: Option<&str>, memory: Option<&str>| {
-        let list = [("cpu", cpu), ("memory", memory)];
-        let map: BTreeMap<String, Quantity> = list
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), Quantity(text?.to_owned()))))
-            .collect();
+    let amounts = |map: &Map| {
+        let list = map.iter().map(|(name, amount)| (name.clone(), Quantity(amount.clone())));
+        let map: BTreeMap<String, Quantity> = list.collect();
         (!map.is_empty()).then_some(map)
     };
-    let (requests, limits) = match given {
-        None => (amounts(Some(cpu), Some(memory)), amounts(None, Some(memory_limit))),
-        Some(given) => {
-            let of = |block: Option<&crd::Amounts>| {
-                block.and_then(|block| amounts(block.cpu.as_deref(), block.memory.as_deref()))
-            };
-            (of(given.requests.as_ref()), of(given.limits.as_ref()))
-        }
+    let own = || Resources {
+        requests: [("cpu", cpu), ("memory", memory)]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+        limits: [("memory".to_owned(), memory_limit.to_owned())].into(),
     };
-    ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
+    let Resources { requests, limits } = given.cloned().unwrap_or_else(own);
+    ResourceRequirements {
+        requests: amounts(&requests),
+        limits: amounts(&limits),
+        ..ResourceRequirements::default()
+    }
 }
 
 /// Mounts a volume.

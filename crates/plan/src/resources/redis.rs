@@ -1,7 +1,7 @@
 //! Redis: one pod with a volume.
 
 use crd::Durability;
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 
 use super::object::Object;
 use super::pod::{self, Patience, tcp_probe};
@@ -103,12 +103,12 @@ fn flags(pipeline: &ValidatedPipeline) -> Vec<String> {
 }
 
 /// The limit is worked out from `memory` where the user gave none: without one a rewrite could take the node along.
-fn resources(pipeline: &ValidatedPipeline) -> k8s_openapi::api::core::v1::ResourceRequirements {
+fn resources(pipeline: &ValidatedPipeline) -> ResourceRequirements {
     let limit = quantity::mebibytes(pipeline.redis_limit_bytes());
     let request = quantity::mebibytes(pipeline.redis_memory_bytes / 2 + 64 * MIB);
     let mut given = pipeline.spec.redis.component.resources.clone();
     if let Some(resources) = &mut given {
-        resources.limits.get_or_insert_default().memory.get_or_insert_with(|| limit.clone());
+        resources.limits.entry("memory".to_owned()).or_insert_with(|| limit.clone());
     }
     pod::resources(given.as_ref(), "50m", &request, &limit)
 }

@@ -1,0 +1,115 @@
+//! What holds data: it is never an orphan, grows and never shrinks, and its secrets are made once.
+
+mod common;
+
+use common::valid;
+use plan::orphans::{Owned, orphans};
+use plan::resources::{self, Kind, volumes};
+use plan::secrets::{self, Content};
+use serde_json::json;
+
+fn owned(kind: Kind, name: &str) -> Owned {
+    Owned { kind, name: name.into(), owner_uid: common::UID.into() }
+}
+
+#[test]
+fn what_is_left_over_goes_and_what_holds_data_stays() {
+    let before = resources::objects(&valid(
+        "{networkPolicy: Enabled, ingress: {host: a.example}, mongodb: {shards: 3}}",
+    ));
+    let after = resources::objects(&valid("{console: {access: Disabled}}"));
+    let mut cluster: Vec<Owned> = before.iter().map(|object| owned(object.kind, &object.name)).collect();
+    cluster.push(Owned { owner_uid: "another".into(), ..owned(Kind::Service, "clicks-old") });
+    let gone = orphans(&after, &cluster, common::UID);
+    let kinds = |kind| gone.iter().filter(|o| o.kind == kind).map(|o| o.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(kinds(Kind::Service), ["clicks-console"]);
+    assert_eq!(kinds(Kind::Ingress), ["clicks-api"]);
+    assert_eq!(kinds(Kind::NetworkPolicy).len(), 7);
+    assert!(kinds(Kind::StatefulSet).is_empty());
+    assert!(!gone.iter().any(|object| object.name == "clicks-shard-2"), "a shard and its name stay");
+    assert!(orphans(&before, &cluster, common::UID).is_empty());
+}
+
+#[test]
+fn every_volume_is_named_with_its_size() {
+    let pipeline = valid("{mongodb: {shards: 1, membersPerShard: 3}}");
+    let claims: Vec<(String, String)> =
+        volumes::claims(&pipeline).into_iter().map(|c| (c.name, c.size)).collect();
+    let expected = [
+        ("data-clicks-redis-0", "2Gi"),
+        ("data-clicks-postgres-0", "1Gi"),
+        ("data-clicks-config-0", "1Gi"),
+        ("data-clicks-shard-0-0", "5Gi"),
+        ("data-clicks-shard-0-1", "5Gi"),
+        ("data-clicks-shard-0-2", "5Gi"),
+    ];
+    assert_eq!(claims, expected.map(|(name, size)| (name.to_owned(), size.to_owned())));
+}
+
+#[test]
+fn a_volume_grows_and_never_shrinks() {
+    let claim = &volumes::claims(&valid("{}"))[0];
+    assert_eq!(claim.growth("1Gi"), Some(json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}})));
+    for present in ["2Gi", "2048Mi", "3Gi"] {
+        assert_eq!(claim.growth(present), None, "{present}");
+    }
+}
+
+#[test]
+fn a_store_keeps_the_templates_that_it_was_made_with() {
+    let set = |spec: &str| {
+        let objects = resources::objects(&valid(spec));
+        objects.into_iter().find(|o| o.kind == Kind::StatefulSet && o.name == "clicks-redis").unwrap()
+    };
+    let (old, new) = (set("{}"), set("{redis: {storageSize: 9Gi}}"));
+    assert_ne!(old.body, new.body);
+    assert_eq!(volumes::with_living_templates(new, &old.body).body, old.body);
+}
+
+#[test]
+fn generated_secrets_have_no_owner_and_every_key_that_pods_ask_for() {
+    let pipeline = valid("{}");
+    let wanted = secrets::wanted(&pipeline);
+    let asked_for =
+        serde_json::to_value(resources::objects(&pipeline).iter().map(|o| &o.body).collect::<Vec<_>>())
+            .unwrap();
+    let mut nodes = vec![&asked_for];
+    let mut seen = 0;
+    while let Some(node) = nodes.pop() {
+        if let Some(name) = node["secretKeyRef"]["name"].as_str() {
+            let secret = wanted
+                .iter()
+                .find(|secret| secret.name == name)
+                .unwrap_or_else(|| panic!("{name} is not made"));
+            assert!(secret.keys.iter().any(|(key, _)| node["secretKeyRef"]["key"] == *key), "{node}");
+            seen += 1;
+        }
+        if let Some(name) = node["secret"]["secretName"].as_str() {
+            let secret = wanted
+                .iter()
+                .find(|secret| secret.name == name)
+                .unwrap_or_else(|| panic!("{name} is not made"));
+            let items = node["secret"]["items"].as_array().unwrap();
+            assert!(
+                items.iter().all(|item| secret.keys.iter().any(|(key, _)| item["key"] == *key)),
+                "{node}"
+            );
+            seen += 1;
+        }
+        nodes.extend(node.as_object().into_iter().flat_map(|object| object.values()));
+        nodes.extend(node.as_array().into_iter().flatten());
+    }
+    assert!(seen > 10, "{seen}");
+    let key_file = wanted.iter().flat_map(|s| &s.keys).find(|(key, _)| *key == "keyfile").unwrap();
+    let Content::Base64(bytes) = key_file.1 else { panic!("{key_file:?}") };
+    assert!((6..=1024).contains(&(bytes.div_ceil(3) * 4)));
+}
+
+#[test]
+fn a_secret_that_lacks_a_key_is_reported_not_mended() {
+    let wanted = secrets::wanted(&valid("{}"));
+    assert_eq!(
+        secrets::missing(&wanted[0], ["api-key", "admin-email", "more"]),
+        ["admin-password", "jwt-secret"]
+    );
+}
