@@ -95,8 +95,8 @@ async fn shard_keys(wanted: &Wanted, server: &Server) -> Read<BTreeMap<String, D
     let is_sharded = |row: &Document| {
         !row.get_bool("unsplittable").unwrap_or(false) && !row.get_bool("dropped").unwrap_or(false)
     };
-    let named = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), row));
-    Ok(rows.into_iter().filter(is_sharded).filter_map(named).collect())
+    let by_namespace = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), row));
+    Ok(rows.into_iter().filter(is_sharded).filter_map(by_namespace).collect())
 }
 
 async fn look_at_collection(
