@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-local", &[]),
     ("eventpipeline-plan", &[]),
     ("eventpipeline-bootstrap", &["eventpipeline-plan"]),
+    ("eventpipeline-mongo-double", &[]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
     ("eventpipeline-store", &["eventpipeline-event"]),
     ("eventpipeline-accounts", &["eventpipeline-event"]),

@@ -1,0 +1,7 @@
+//! A server with data.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mongo_double::server::main(mongo_double::Program::Mongod)
+}
