@@ -26,7 +26,7 @@ impl Default for Patience {
     /// For processes on one machine: an election of three takes twelve seconds, of one a twentieth.
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(120),
+            deadline: Duration::from_mins(2),
             pause: Duration::from_millis(100),
             long_pause: Duration::from_secs(1),
         }

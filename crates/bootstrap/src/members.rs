@@ -31,20 +31,24 @@ fn without_answer(fault: Fault) -> State {
 async fn read(server: &Server) -> Read<(State, Option<SetConfig>)> {
     let hello = server.run("admin", doc! {"hello": 1}, READ_TIME).await?;
     let status = server.run("admin", doc! {"replSetGetStatus": 1}, READ_TIME).await;
-    let config = match server.run("admin", doc! {"replSetGetConfig": 1}, READ_TIME).await {
-        Ok(reply) => Some(parse(&reply)?),
-        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => None,
+    let (config, says_empty) = match server.run("admin", doc! {"replSetGetConfig": 1}, READ_TIME).await {
+        Ok(reply) => (Some(parse(&reply)?), false),
+        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => (None, true),
+        // It has one, and is not in it.
+        Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => (None, false),
         Err(fault) => return Err(fault),
     };
     let is = |field: &str| hello.get_bool(field).unwrap_or(false);
-    let state = match (status, &config) {
+    let state = match status {
         // Only both answers together make a member empty: one may have been given before a heartbeat brought the other.
-        (Err(fault), None) if fault.code == Some(NOT_YET_INITIALIZED) => State::Ghost,
-        (Err(fault), _) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => State::Removed,
-        (Err(fault), _) if fault.code != Some(NOT_YET_INITIALIZED) => return Err(fault),
-        (Ok(_), Some(_)) if is("isWritablePrimary") => State::Primary,
-        (Ok(_), Some(_)) if is("secondary") => State::Secondary,
-        _ => State::Other,
+        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) && says_empty => State::Ghost,
+        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => State::Other,
+        Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => State::Removed,
+        Err(fault) => return Err(fault),
+        Ok(_) if config.is_none() => State::Other,
+        Ok(_) if is("isWritablePrimary") => State::Primary,
+        Ok(_) if is("secondary") => State::Secondary,
+        Ok(_) => State::Other,
     };
     Ok((state, config))
 }

@@ -53,15 +53,15 @@ impl FileRecord {
         Self { path: path.into() }
     }
 
-    fn unusable(&self, attempted: &'static str, why: impl ToString) -> RecordError {
+    fn unusable(&self, attempted: &'static str, why: &impl ToString) -> RecordError {
         RecordError::Unusable { place: self.path.display().to_string(), attempted, why: why.to_string() }
     }
 
     fn load(&self) -> Result<Initiated, RecordError> {
         match fs::read_to_string(&self.path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| self.unusable("read", error)),
+            Ok(text) => serde_json::from_str(&text).map_err(|error| self.unusable("read", &error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Initiated::new()),
-            Err(error) => Err(self.unusable("read", error)),
+            Err(error) => Err(self.unusable("read", &error)),
         }
     }
 
@@ -95,7 +95,7 @@ impl Record for FileRecord {
             }
             None => record.insert(set.to_owned(), replica_set_id.to_owned()),
         };
-        self.store(&record).map_err(|error| self.unusable("written", error))
+        self.store(&record).map_err(|error| self.unusable("written", &error))
     }
 }
 

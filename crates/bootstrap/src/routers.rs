@@ -13,6 +13,8 @@ use crate::login::Login;
 
 /// The collection is not there.
 const NAMESPACE_NOT_FOUND: i32 = 26;
+/// What MongoDB 6.0 says of itself.
+const WIRE_VERSION_6: i32 = 17;
 
 /// Greets a router. The connection stays open when it is ready.
 pub(crate) async fn greet(wanted: &Wanted, address: &str, login: &Login) -> (Router, Option<Server>) {
@@ -78,12 +80,15 @@ async fn default_concern(server: &Server) -> Read<DefaultConcern> {
     })
 }
 
-/// A database that the cluster does not know, or knows as not partitioned, takes no sharded collection before MongoDB 6.
+/// Before MongoDB 6 a database has to be told; since then it is never asked, and its row says `partitioned: false` for ever.
 async fn sharding_enabled(wanted: &Wanted, server: &Server) -> Read<bool> {
-    let find =
-        doc! {"find": "databases", "filter": {"_id": &wanted.database}, "limit": 1, "singleBatch": true};
+    let hello = server.run("admin", doc! {"hello": 1}, READ_TIME).await?;
+    if hello.get_i32("maxWireVersion").is_ok_and(|version| version >= WIRE_VERSION_6) {
+        return Ok(true);
+    }
+    let find = doc! {"find": "databases", "filter": {"_id": &wanted.database}, "limit": 1, "singleBatch": true};
     let rows = cursor(&server.run("config", find, READ_TIME).await?)?;
-    Ok(rows.first().is_some_and(|row| row.get_bool("partitioned").unwrap_or(true)))
+    Ok(rows.first().is_some_and(|row| row.get_bool("partitioned").unwrap_or(false)))
 }
 
 /// Rows of sharded collections. MongoDB 8 lists unsharded ones too, and 4.4 those that were dropped.
@@ -95,8 +100,8 @@ async fn shard_keys(wanted: &Wanted, server: &Server) -> Read<BTreeMap<String, D
     let is_sharded = |row: &Document| {
         !row.get_bool("unsplittable").unwrap_or(false) && !row.get_bool("dropped").unwrap_or(false)
     };
-    let named = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), row));
-    Ok(rows.into_iter().filter(is_sharded).filter_map(named).collect())
+    let by_namespace = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), row));
+    Ok(rows.into_iter().filter(is_sharded).filter_map(by_namespace).collect())
 }
 
 async fn look_at_collection(

@@ -1,4 +1,5 @@
 //! The ladder, rung by rung and broken in every way that the servers showed: what is done next, and what is not.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod mongo_common;
 
@@ -91,6 +92,19 @@ fn a_shard_is_initiated_while_another_waits_for_its_election() {
         matches!(&step, Step::Initiate { set, config_server: false, .. } if set == "shard-1"),
         "{step:?}"
     );
+}
+
+#[test]
+fn no_shard_is_initiated_while_one_before_it_may_be_initiated_and_unrecorded() {
+    let step = step_after(|o| {
+        members(o, "shard-0")[0].state = unreachable();
+        members(o, "shard-0")[0].config = None;
+        empty(o, "shard-1");
+        o.record.remove("shard-0");
+        o.record.remove("shard-1");
+        o.cluster = None;
+    });
+    assert_waits(&step, Pace::Soon, "shard-0 waits for all its members");
 }
 
 #[test]
@@ -369,7 +383,8 @@ fn ready_means_every_member_and_router_and_nothing_that_is_not_wanted() {
 
 #[test]
 fn a_topology_that_cannot_be_is_refused_before_anything_is_read() {
-    let spoilers: [(fn(&mut Wanted), &str); 8] = [
+    type Spoil = fn(&mut Wanted);
+    let spoilers: [(Spoil, &str); 8] = [
         (|w| w.shards.clear(), "at least one shard"),
         (|w| w.config.hosts = set("config-set", 8).hosts, "8 members"),
         (|w| w.shards[1].name = "shard-0".into(), "two replica sets are called shard-0"),
@@ -404,9 +419,9 @@ fn people_read_the_step_the_shards_and_the_collections() {
     assert_eq!(last.shards[1].state, ShardState::Ready);
     assert_eq!(last.shards[1].host, "shard-1/shard-1-0.shard-1:27017");
 
-    let mut lost = ready(&wanted);
-    empty(&mut lost, "shard-0");
-    let said = progress(&wanted, &lost, &next_step(&wanted, &lost));
+    let mut wiped = ready(&wanted);
+    empty(&mut wiped, "shard-0");
+    let said = progress(&wanted, &wiped, &next_step(&wanted, &wiped));
     assert_eq!(said.step, "DataLost");
     assert!(said.message.contains("Restore the volumes"), "{}", said.message);
 }

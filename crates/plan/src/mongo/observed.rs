@@ -195,7 +195,7 @@ pub struct Cluster {
     pub default_concern: Read<DefaultConcern>,
     /// `listShards`.
     pub shards: Read<Vec<ShardRow>>,
-    /// Whether collections of the database can be sharded. Before MongoDB 6 `enableSharding` says so; since then always.
+    /// Whether collections of the database may be sharded: since MongoDB 6 always, before that after `enableSharding`.
     pub sharding_enabled: Read<bool>,
     /// The wanted collections by name.
     pub collections: BTreeMap<String, Read<CollectionSeen>>,

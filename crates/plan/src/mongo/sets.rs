@@ -25,9 +25,15 @@ pub(super) fn config(wanted: &Wanted, observed: &Observed) -> Option<Step> {
 
 /// The shards' next step, if one needs it: a refusal before anything, a record before an initiation, work before a wait.
 pub(super) fn shards(wanted: &Wanted, observed: &Observed) -> Option<Step> {
+    let mut one_is_unrecorded = false;
     let steps = wanted.shards.iter().filter_map(|shard| {
         let known = observed.listed(&shard.name).map(|row| format!("the cluster lists it as {}", row.host));
-        next(shard, observed, Rung::Shards, known)
+        let step = next(shard, observed, Rung::Shards, known);
+        // A shard is initiated only when all before it are recorded: of one that cannot be reached just now it is not
+        // known whether it was initiated, and at most one may be initiated and not recorded.
+        let held = one_is_unrecorded;
+        one_is_unrecorded |= !observed.record.contains_key(&shard.name);
+        step.filter(|step| !held || matches!(step, Step::Refused(_) | Step::Record { .. }))
     });
     steps.min_by_key(|step| match step {
         Step::Refused(_) => 0,

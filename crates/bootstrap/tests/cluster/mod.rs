@@ -1,0 +1,269 @@
+//! A config server, two shards and a router as processes on free ports, with a key file: MongoDB's own programs when
+//! they are on PATH and no faults are wanted, else the double's.
+
+#![allow(dead_code, reason = "each test file uses some of these")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bootstrap::{Error, FileRecord, Login, Patience, Record};
+use bson::{Document, doc};
+use local::process::Signal;
+use local::{Process, Spec, on_path, ports};
+use mongodb::Client;
+use mongodb::options::{AuthMechanism, ClientOptions, Credential, ServerAddress};
+use plan::mongo::observed::Observed;
+use plan::mongo::topology::{Collection, Index, ReplicaSet};
+use plan::mongo::{Progress, Step, Wanted, next_step, progress};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+pub const KEY: &str = "Zm9yIHRlc3RzIG9ubHksIGFuZCBsb25nIGVub3VnaA==";
+/// The same key as an editor may have left it: lines and a line end, which are no part of it.
+const KEY_FILE: &str = "Zm9yIHRlc3RzIG9ubHks\nIGFuZCBsb25nIGVub3VnaA==\n";
+const OPERATOR_PASSWORD: &str = "operators password";
+const APPLICATION_PASSWORD: &str = "services password";
+const SETS: [&str; 3] = ["config-set", "shard-0", "shard-1"];
+
+/// Which programs to start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// MongoDB's when they are on PATH.
+    Best,
+    /// The double's, which does faults.
+    Double,
+}
+
+pub struct Cluster {
+    pub wanted: Wanted,
+    pub login: Login,
+    pub record: FileRecord,
+    /// Every replicaSetId that was ever seen, by set: a second one would be a second initiation.
+    pub identities: BTreeMap<String, String>,
+    processes: BTreeMap<String, Process>,
+    folder: TempDir,
+}
+
+impl Cluster {
+    pub async fn start(programs: Programs) -> Self {
+        let folder = tempfile::Builder::new().prefix("eventpipeline-test-").tempdir().unwrap();
+        let key_file = folder.path().join("key");
+        write_secret(&key_file, KEY_FILE);
+        let address = || format!("127.0.0.1:{}", ports::free().unwrap());
+        let set = |name: &str| ReplicaSet { name: name.to_owned(), hosts: vec![address()] };
+        let collection = |name: &str, indexes| Collection {
+            name: name.to_owned(),
+            hashed_field: "userId".to_owned(),
+            indexes,
+        };
+        let events = vec![
+            Index::on(&[("userId", 1), ("timestamp", -1), ("_id", -1)]),
+            Index::expiring("receivedAt", 30),
+        ];
+        let letters = vec![Index::on(&[("status", 1), ("reason.code", 1), ("lastFailedAt", -1)])];
+        let wanted = Wanted {
+            config: set(SETS[0]),
+            shards: vec![set(SETS[1]), set(SETS[2])],
+            routers: vec![address()],
+            database: "eventpipeline".into(),
+            collections: vec![collection("events", events), collection("events_dlq", letters)],
+            operator: Wanted::operator_user("operator"),
+            application: Wanted::application_user("services", "eventpipeline"),
+        };
+        let record = FileRecord::new(folder.path().join("initiated.json"));
+        let login = Login::new(KEY_FILE, OPERATOR_PASSWORD, APPLICATION_PASSWORD).unwrap();
+        let processes = BTreeMap::new();
+        let mut cluster = Self { wanted, login, record, identities: BTreeMap::new(), processes, folder };
+        for name in SETS {
+            cluster.start_member(name, programs).await;
+        }
+        cluster.start_router(programs);
+        cluster
+    }
+
+    pub fn host(&self, set: &str) -> String {
+        self.wanted.sets().find(|known| known.name == set).unwrap().hosts[0].clone()
+    }
+
+    async fn start_member(&mut self, set: &str, programs: Programs) {
+        let data = self.data(set);
+        fs::create_dir_all(&data).unwrap();
+        let host = self.host(set);
+        let role = if set == SETS[0] { "--configsvr" } else { "--shardsvr" };
+        let mut args: Vec<String> = vec!["--replSet".into(), set.into(), role.into()];
+        args.extend(["--dbpath".into(), data.display().to_string()]);
+        self.spawn(set, "mongod", &host, args, programs);
+        let process = self.processes.get_mut(set).unwrap();
+        process.ready(|| async { TcpStream::connect(&host).await.is_ok() }).await.unwrap();
+    }
+
+    /// It listens once the config set has a primary.
+    fn start_router(&mut self, programs: Programs) {
+        let args = vec!["--configdb".into(), self.wanted.config.connection()];
+        let address = self.wanted.routers[0].clone();
+        self.spawn("router", "mongos", &address, args, programs);
+    }
+
+    fn spawn(&mut self, name: &str, program: &str, address: &str, own: Vec<String>, programs: Programs) {
+        let port = address.rsplit(':').next().unwrap();
+        let key_file = self.folder.path().join("key").display().to_string();
+        let mut args = own;
+        args.extend(["--port", port, "--bind_ip", "127.0.0.1", "--keyFile", &key_file].map(str::to_owned));
+        for parameter in ["enableTestCommands=1", "enableLocalhostAuthBypass=0"] {
+            args.extend(["--setParameter".to_owned(), parameter.to_owned()]);
+        }
+        let spec = Spec {
+            name: name.to_owned(),
+            program: program_file(program, programs),
+            args,
+            env: Vec::new(),
+            log: self.folder.path().join(format!("{name}.log")),
+            user: None,
+            port: port.parse().unwrap(),
+            stop_signal: Signal::SIGTERM,
+            stop_timeout: Duration::from_secs(15),
+        };
+        self.processes.insert(name.to_owned(), Process::start(spec).unwrap());
+    }
+
+    fn data(&self, set: &str) -> PathBuf {
+        self.folder.path().join(set)
+    }
+
+    /// Ends a server as a power cut would.
+    pub fn kill(&mut self, name: &str) {
+        self.processes.get_mut(name).unwrap().kill9();
+    }
+
+    /// Starts a member again with the data that it has.
+    pub async fn start_again(&mut self, set: &str) {
+        let host = self.host(set);
+        let process = self.processes.get_mut(set).unwrap();
+        process.start_again().unwrap();
+        process.ready(|| async { TcpStream::connect(&host).await.is_ok() }).await.unwrap();
+    }
+
+    /// A member comes back with an empty volume.
+    pub async fn wipe(&mut self, set: &str) {
+        self.kill(set);
+        fs::remove_dir_all(self.data(set)).unwrap();
+        fs::create_dir_all(self.data(set)).unwrap();
+        self.start_again(set).await;
+    }
+
+    /// A client past the bootstrap: `__system` on members, the operator on the router.
+    pub fn client(&self, address: &str) -> Client {
+        if *address == self.wanted.routers[0] {
+            connect(address, "operator", OPERATOR_PASSWORD, "admin")
+        } else {
+            connect(address, "__system", KEY, "local")
+        }
+    }
+
+    /// The services' client of the router.
+    pub fn services(&self) -> Client {
+        connect(&self.wanted.routers[0], "services", APPLICATION_PASSWORD, "admin")
+    }
+
+    /// Arms the fail point of a server for the next of these commands.
+    pub async fn fault(&self, address: &str, commands: &[&str], mut data: Document) {
+        data.insert("failCommands", commands.to_vec());
+        let body = doc! {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data};
+        let client = self.client(address);
+        client.database("admin").run_command(body).await.unwrap();
+        client.shutdown().immediate(true).await;
+    }
+
+    pub async fn observe(&mut self) -> Observed {
+        let observed = bootstrap::observe(&self.wanted, &self.login, &self.record).await.unwrap();
+        for (set, members) in &observed.sets {
+            for config in members.iter().filter_map(|member| member.config.as_ref()) {
+                let id = config.replica_set_id.clone();
+                let first = self.identities.entry(set.clone()).or_insert_with(|| id.clone());
+                assert_eq!(*first, id, "{set} was initiated a second time");
+            }
+        }
+        observed
+    }
+
+    pub async fn next(&mut self) -> Step {
+        let observed = self.observe().await;
+        next_step(&self.wanted, &observed)
+    }
+
+    pub async fn act(&self, step: &Step) -> Result<bootstrap::Outcome, Error> {
+        bootstrap::act(step, &self.wanted, &self.login, &self.record).await
+    }
+
+    pub async fn converge(&self) -> Result<Progress, Error> {
+        self.converge_within(Duration::from_mins(1)).await
+    }
+
+    pub async fn converge_within(&self, deadline: Duration) -> Result<Progress, Error> {
+        let patience = Patience { deadline, ..Patience::default() };
+        bootstrap::converge(&self.wanted, &self.login, &self.record, patience, |_, _| ()).await
+    }
+
+    /// Every set is recorded as what it is, was initiated once, and everything is there.
+    pub async fn assert_ready(&mut self) {
+        let observed = self.observe().await;
+        let step = next_step(&self.wanted, &observed);
+        assert_eq!(step, Step::Ready, "{}", self.logs());
+        assert_eq!(self.record.read().await.unwrap(), self.identities);
+        let progress = progress(&self.wanted, &observed, &step);
+        assert!(progress.is_ready() && progress.all_sharded(), "{progress:?}");
+    }
+
+    /// The ends of all logs, for a failed assertion.
+    pub fn logs(&self) -> String {
+        let names = self.processes.keys();
+        let log = |name: &String| {
+            let text = fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(15)..].join("\n"))
+        };
+        names.map(log).collect()
+    }
+}
+
+fn connect(address: &str, name: &str, password: &str, source: &str) -> Client {
+    let credential = Credential::builder()
+        .username(name.to_owned())
+        .password(password.to_owned())
+        .source(source.to_owned())
+        .mechanism(AuthMechanism::ScramSha256)
+        .build();
+    let options = ClientOptions::builder()
+        .hosts(vec![ServerAddress::parse(address).unwrap()])
+        .direct_connection(true)
+        .credential(credential)
+        .server_selection_timeout(Duration::from_secs(5))
+        .build();
+    Client::with_options(options).unwrap()
+}
+
+fn write_secret(file: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// MongoDB's program, or the double's beside this test; it is built when it is not there yet.
+fn program_file(name: &str, programs: Programs) -> PathBuf {
+    if programs == Programs::Best
+        && let (Some(_), Some(_)) = (on_path("mongod"), on_path("mongos"))
+    {
+        return on_path(name).unwrap();
+    }
+    let test = std::env::current_exe().unwrap();
+    let file = test.parent().and_then(Path::parent).unwrap().join(name);
+    if !file.is_file() {
+        let mut build = std::process::Command::new(env!("CARGO"));
+        let status = build.args(["build", "-p", "eventpipeline-mongo-double", "--bins"]).status().unwrap();
+        assert!(status.success() && file.is_file(), "the double could not be built");
+    }
+    file
+}
