@@ -3,10 +3,10 @@
 
 /// Integers up to this are exact in an `f64`; no counter of events gets there (at 1M/s: 285 years).
 pub(super) const AMOUNT_MAX: f64 = 9_007_199_254_740_992.0;
-/// Seconds. Above any clock, milliseconds since 1970 included; with three decimals still exact in an `f64`.
-pub(super) const TIME_MAX: f64 = 9.0e12;
-/// Events per second, of a fleet. With six decimals still exact in an `f64`.
-pub(super) const RATE_MAX: f64 = 9.0e9;
+/// Seconds. Above any clock, milliseconds since 1970 included; three decimals still differ there.
+pub(super) const TIME_MAX: f64 = 4.0e12;
+/// Events per second, of a fleet. Six decimals still differ there.
+pub(super) const RATE_MAX: f64 = 4.0e9;
 /// Events per second of one worker: an event that takes eleven days.
 pub(super) const RATE_MIN: f64 = 1.0e-6;
 
@@ -22,7 +22,8 @@ pub(super) fn counter(value: Option<f64>) -> Option<f64> {
 
 /// A time, or none when it is no number.
 pub(super) fn time(value: f64) -> Option<f64> {
-    value.is_finite().then(|| value.clamp(-TIME_MAX, TIME_MAX))
+    // Plus zero: there is one zero and not two.
+    value.is_finite().then(|| value.clamp(-TIME_MAX, TIME_MAX) + 0.0)
 }
 
 /// Events per second.
@@ -39,11 +40,11 @@ pub(super) fn workers(need: f64) -> u32 {
 
 /// Six decimals: what is saved or printed reads back as the same number everywhere, and is the same number again.
 pub(super) fn micro(value: f64) -> f64 {
-    let rounded = (value * 1e6).round() / 1e6;
+    let rounded = (value * 1e6).round() / 1e6 + 0.0;
     if value.abs() < RATE_MAX { rounded } else { value.round() }
 }
 
 /// Three decimals, for times.
 pub(super) fn milli(value: f64) -> f64 {
-    (value * 1e3).round() / 1e3
+    (value * 1e3).round() / 1e3 + 0.0
 }

@@ -224,7 +224,7 @@ fn startup(state: &mut State, seen: &Seen) {
     ups.retain(|(asked, count)| {
         let there = seen.ready >= *count;
         if there {
-            *startup += 0.5 * ((seen.at - asked) - *startup);
+            *startup = (*startup + 0.5 * ((seen.at - asked) - *startup)).min(TIME_MAX);
         }
         !there
     });

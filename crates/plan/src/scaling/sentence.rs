@@ -8,7 +8,10 @@ impl Decision {
     pub fn sentence(&self) -> String {
         let mut parts = vec![self.why()];
         parts.extend(self.figures());
-        parts.extend(self.clamps.iter().map(|clamp| limited(*clamp)));
+        // A limit that was met twice is told once, as it came out last.
+        let last =
+            |(i, clamp): &(usize, &Clamp)| !self.clamps[i + 1..].iter().any(|later| later.by == clamp.by);
+        parts.extend(self.clamps.iter().enumerate().filter(last).map(|(_, clamp)| limited(*clamp)));
         parts.extend(self.notes.iter().filter_map(|note| aside(*note)).map(str::to_owned));
         format!("{}: {}", self.what(), parts.join("; "))
     }
@@ -36,7 +39,7 @@ impl Decision {
             }
             Reason::WokeUp => format!("woken, {}", self.waiting()),
             Reason::HeldStalled => {
-                format!("{}, but nothing is processed: is the sink there?", self.waiting())
+                format!("{}, but nothing is processed (is the sink there?)", self.waiting())
             }
             Reason::HeldPodsNotStarting => {
                 format!("{}, but {} do not become ready", self.waiting(), workers(self.starting))
@@ -47,13 +50,12 @@ impl Decision {
                 _ => "held for now".to_owned(),
             },
             Reason::ArrivalRate => format!("{}/s arrive", events(self.rates.arrival)),
-            Reason::BacklogAboveTarget => self.waiting(),
+            Reason::BacklogAboveTarget | Reason::Steady => self.waiting(),
             Reason::SinkCeiling => format!(
                 "the sink takes {}/s at most, more workers would store no more",
                 number(self.ceiling.unwrap_or_default())
             ),
             Reason::AtMaxReplicas => format!("maxReplicas reached, {}", self.waiting()),
-            Reason::Steady => self.waiting(),
             Reason::LoadFell => format!("the load fell to {}/s", events(self.rates.arrival)),
         }
     }

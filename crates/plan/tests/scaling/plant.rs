@@ -45,7 +45,7 @@ pub fn sine(turns: f64) -> f64 {
 }
 
 /// What the plant is like.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     pub seconds: u32,
     pub arrivals: fn(u32) -> f64,

@@ -144,13 +144,14 @@ fn each_reason() -> BTreeMap<Reason, Decision> {
     take(Reason::AtMaxReplicas, hand.next(160.0, 200.0, Some(90_000.0), Some(131.0)));
 
     let mut hand = found_ceiling();
-    take(Reason::SinkCeiling, hand.next(300.0, 200.0, Some(9000.0), Some(20.0)));
+    let mut lines = (0..40).map(|_| hand.next(300.0, 200.0, Some(9000.0), Some(20.0)));
+    take(Reason::SinkCeiling, lines.find(Decision::is_change).expect("the fleet shrinks"));
 
     let mut hand = Hand::new(defaults(), 6);
     take(Reason::Steady, hand.keep_up(6, 230.0));
     hand.keep_up(30, 230.0);
-    hand.keep_up(37, 100.0);
-    take(Reason::LoadFell, hand.next(100.0, 100.0, Some(0.0), Some(0.0)));
+    let lowered = (0..60).map(|_| hand.keep_up(1, 100.0)).find(Decision::is_change);
+    take(Reason::LoadFell, lowered.expect("the fleet shrinks"));
     found
 }
 
