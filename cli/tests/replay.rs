@@ -1,4 +1,5 @@
 //! `eventpipeline scale replay` from outside: lines in, lines out, exit codes, the state file.
+#![allow(clippy::unwrap_used, reason = "a test ends this way")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

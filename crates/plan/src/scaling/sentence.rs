@@ -50,13 +50,12 @@ impl Decision {
                 _ => "held for now".to_owned(),
             },
             Reason::ArrivalRate => format!("{}/s arrive", events(self.rates.arrival)),
-            Reason::BacklogAboveTarget => self.waiting(),
+            Reason::BacklogAboveTarget | Reason::Steady => self.waiting(),
             Reason::SinkCeiling => format!(
                 "the sink takes {}/s at most, more workers would store no more",
                 number(self.ceiling.unwrap_or_default())
             ),
             Reason::AtMaxReplicas => format!("maxReplicas reached, {}", self.waiting()),
-            Reason::Steady => self.waiting(),
             Reason::LoadFell => format!("the load fell to {}/s", events(self.rates.arrival)),
         }
     }

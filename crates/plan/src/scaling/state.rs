@@ -195,6 +195,10 @@ impl State {
                 && let Some(oldest) = self.desires.front_mut()
             {
                 *oldest = (time, oldest.1.max(desired));
+                let greatest = oldest.1;
+                if self.desires.get(1).is_some_and(|(_, next)| *next == greatest) {
+                    self.desires.remove(1);
+                }
             }
         }
     }

@@ -120,7 +120,7 @@ fn zero_is_earned(run: &Run, i: usize, spec: &Spec) -> Result<(), TestCaseError>
     let step = &run.steps[i];
     let line = &step.observation;
     prop_assert_eq!((step.decision.current, spec.min_replicas), (1, 0));
-    prop_assert_eq!(line.orphaned_events.unwrap_or(0.0), 0.0);
+    prop_assert!(line.orphaned_events.is_none_or(|orphaned| orphaned <= 0.0));
     prop_assert_eq!((line.pending_events, line.workers.starting), (Some(0.0), 0));
     prop_assert_eq!(step.decision.lag_events, Some(0.0));
     let from = line.at - f64::from(spec.idle_after_seconds);
@@ -222,9 +222,11 @@ proptest! {
     }
 }
 
+type Arrivals = fn(u32) -> f64;
+
 #[test]
 fn a_constant_load_from_any_start_reverses_once_at_most_and_then_only_lowers_singly() {
-    let rates: [(fn(u32) -> f64, f64); 5] =
+    let rates: [(Arrivals, f64); 5] =
         [(|_| 60.0, 60.0), (|_| 210.0, 210.0), (|_| 430.0, 430.0), (|_| 777.0, 777.0), (|_| 1300.0, 1300.0)];
     for (arrivals, rate) in rates {
         for start in [1, 4, 18, 50] {

@@ -145,13 +145,13 @@ fn each_reason() -> BTreeMap<Reason, Decision> {
 
     let mut hand = found_ceiling();
     let mut lines = (0..40).map(|_| hand.next(300.0, 200.0, Some(9000.0), Some(20.0)));
-    take(Reason::SinkCeiling, lines.find(Decision::is_change).unwrap());
+    take(Reason::SinkCeiling, lines.find(Decision::is_change).expect("the fleet shrinks"));
 
     let mut hand = Hand::new(defaults(), 6);
     take(Reason::Steady, hand.keep_up(6, 230.0));
     hand.keep_up(30, 230.0);
     let lowered = (0..60).map(|_| hand.keep_up(1, 100.0)).find(Decision::is_change);
-    take(Reason::LoadFell, lowered.unwrap());
+    take(Reason::LoadFell, lowered.expect("the fleet shrinks"));
     found
 }
 
