@@ -15,7 +15,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventpipeline-event", &[]),
     ("eventpipeline-service", &[]),
     ("eventpipeline-local", &[]),
-    ("eventpipeline-plan", &[]),
     ("eventpipeline-bootstrap", &["eventpipeline-plan"]),
     ("eventpipeline-mongo-double", &[]),
     ("eventpipeline-stream", &["eventpipeline-event"]),
