@@ -18,7 +18,7 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
 
 /// An image reference: long enough for a registry with a path and a digest.
 pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "maxLength": 512, "pattern": r"^[^\s]+$"})
+    json_schema!({"type": "string", "maxLength": 512})
 }
 
 pub(crate) fn node_port(_: &mut SchemaGenerator) -> Schema {

@@ -1,7 +1,7 @@
 //! The conditions of a pipeline and their reasons. A reason is a promise: it has a line here, and a runbook.
 //!
-//! `Ready`, `Reconciling` and `Stalled` are read by `kubectl wait`, `helm --wait` and GitOps tools: not ready is "in
-//! progress" to them, only `Stalled` is "failed".
+//! `Ready`, `Reconciling` and `Stalled` are read by `kubectl wait`, `helm --wait` and GitOps tools: not ready is
+//! "in progress" to them, only `Stalled` is "failed".
 
 /// Types of conditions.
 pub mod types {
@@ -64,7 +64,7 @@ reasons! {
     ALL_COMPONENTS_READY = "AllComponentsReady";
     /// A store is not ready; its own condition says why.
     WAITING_FOR_STORES = "WaitingForStores";
-    /// MongoDB is being set up; MongoDBReady says which step.
+    /// MongoDB is being set up; `MongoDBReady` says which step.
     WAITING_FOR_MONGODB = "WaitingForMongoDB";
     /// No pod of the API answers yet.
     WAITING_FOR_API = "WaitingForAPI";
@@ -151,7 +151,7 @@ reasons! {
     AT_MAXIMUM = "AtMaximum";
     /// `scaling` is Manual.
     SCALING_MANUAL = "ScalingManual";
-    /// `scaling` is DryRun: decisions are reported, not obeyed.
+    /// `scaling` is `DryRun`: decisions are reported, not obeyed.
     DRY_RUN = "DryRun";
     /// There are no workers to scale yet.
     WORKERS_NOT_CREATED = "WorkersNotCreated";

@@ -11,7 +11,7 @@ fn named(name: &str, spec: &str) -> EventPipeline {
     let text = format!(
         "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata: {{name: {name}}}\nspec: {spec}\n"
     );
-    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{spec}: {error}"))
+    serde_yaml::from_str(&text).expect(spec)
 }
 
 fn refusal(spec: &str) -> String {

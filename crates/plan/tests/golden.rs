@@ -10,14 +10,15 @@ fn written(name: &str) -> String {
     let pipeline = common::example(name);
     let mut text = String::new();
     for secret in secrets::wanted(&pipeline) {
-        writeln!(text, "# Secret {}, made if absent: {:?}", secret.name, secret.keys).unwrap();
+        writeln!(text, "# Secret {}, made if absent: {:?}", secret.name, secret.keys).expect("it is text");
     }
     for secret in secrets::required(&pipeline) {
-        writeln!(text, "# Secret {} must have {} ({})", secret.name, secret.key, secret.field).unwrap();
+        writeln!(text, "# Secret {} must have {} ({})", secret.name, secret.key, secret.field)
+            .expect("it is text");
     }
     for object in resources::objects(&pipeline) {
-        writeln!(text, "---\n# after: {:?}", object.after).unwrap();
-        text.push_str(&serde_yaml::to_string(&object.body).unwrap());
+        writeln!(text, "---\n# after: {:?}", object.after).expect("it is text");
+        text.push_str(&serde_yaml::to_string(&object.body).expect("it is text"));
     }
     text
 }

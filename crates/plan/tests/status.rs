@@ -12,7 +12,7 @@ use plan::status::{
 };
 
 fn time(text: &str) -> Time {
-    serde_json::from_value(serde_json::json!(text)).unwrap()
+    serde_json::from_value(serde_json::json!(text)).expect(text)
 }
 
 fn noon() -> Time {
@@ -57,11 +57,7 @@ fn of(observed: &Observed) -> EventPipelineStatus {
 }
 
 fn condition<'a>(status: &'a EventPipelineStatus, kind: &str) -> &'a Condition {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)
-        .unwrap_or_else(|| panic!("{kind} is missing"))
+    status.conditions.iter().find(|condition| condition.type_ == kind).expect(kind)
 }
 
 fn says(status: &EventPipelineStatus, kind: &str) -> (String, String) {

@@ -26,11 +26,11 @@ pub struct Component {
     pub node_selector: BTreeMap<String, String>,
     /// Taints of nodes that pods of this part put up with, as in a pod's spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
     /// How pods of this part are spread over the cluster, as in a pod's spec. Absent: over nodes, as far as possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 4))]
     pub topology_spread: Vec<TopologySpread>,
     /// Labels added to pods of this part. Labels that begin with `app.kubernetes.io/` stay the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -37,7 +37,7 @@ pub enum NetworkPolicyMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Observability {
-    /// Whether a PodMonitor tells Prometheus of the pods. `Auto`: if the cluster has that kind.
+    /// Whether a `PodMonitor` tells Prometheus of the pods. `Auto`: if the cluster has that kind.
     #[serde(default)]
     pub pod_monitor: PodMonitorMode,
     /// Traces from request to insert.
@@ -45,7 +45,7 @@ pub struct Observability {
     pub tracing: Tracing,
 }
 
-/// Whether there is a PodMonitor.
+/// Whether there is a `PodMonitor`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PodMonitorMode {
     /// If the cluster has that kind.

@@ -129,7 +129,7 @@ pub struct ScalingStatus {
     pub terms: Option<ScalingTerms>,
     /// What cut the answer short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 8))]
     pub clamps: Vec<Clamp>,
     /// When the number was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

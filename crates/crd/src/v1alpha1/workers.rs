@@ -16,7 +16,7 @@ pub struct Workers {
     /// have asked for is reported in `status.scaling`.
     #[serde(default)]
     pub scaling: Scaling,
-    /// Workers while `scaling` is Manual or DryRun. Not obeyed while it is Lag.
+    /// Workers while `scaling` is Manual or `DryRun`. Not obeyed while it is Lag.
     #[serde(default = "number::<1>")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,

@@ -10,9 +10,24 @@ use crate::names::{
 use crate::secrets::URL_KEY;
 use crate::validate::ValidatedPipeline;
 
+/// A value in text, as the environment has it.
+pub struct Text(String);
+
+macro_rules! texts {
+    ($($of:ty),+) => {
+        $(impl From<$of> for Text {
+            fn from(value: $of) -> Self {
+                Self(value.to_string())
+            }
+        })+
+    };
+}
+
+texts!(&str, String, i32, i64, u32, u64);
+
 /// A variable with a value that anyone may read.
-pub fn plain(name: &str, value: impl ToString) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.to_string()), ..EnvVar::default() }
+pub fn plain(name: &str, value: impl Into<Text>) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.into().0), ..EnvVar::default() }
 }
 
 /// A variable from a key of a Secret.

@@ -47,10 +47,10 @@ pub fn ingress(pipeline: &ValidatedPipeline) -> Option<Object> {
     Some(ingress.into())
 }
 
-fn path(pipeline: &ValidatedPipeline, path: &str, part: Part, port: i32) -> HTTPIngressPath {
+fn path(pipeline: &ValidatedPipeline, path: &str, part: Part, number: i32) -> HTTPIngressPath {
     let service = IngressServiceBackend {
         name: pipeline.names.of(part),
-        port: Some(ServiceBackendPort { number: Some(port), name: None }),
+        port: Some(ServiceBackendPort { number: Some(number), name: None }),
     };
     HTTPIngressPath {
         path: Some(path.to_owned()),

@@ -53,7 +53,7 @@ pub fn headless(
     name: String,
     part: Part,
     selector: Map,
-    port: (&str, i32),
+    (target, number): (&'static str, i32),
 ) -> Service {
     Service {
         metadata: labels::metadata(pipeline, name, part),
@@ -61,7 +61,7 @@ pub fn headless(
             cluster_ip: Some("None".to_owned()),
             publish_not_ready_addresses: Some(true),
             selector: Some(selector),
-            ports: Some(vec![service_port(port.0, port.1)]),
+            ports: Some(vec![service_port(target, number)]),
             ..ServiceSpec::default()
         }),
         ..Service::default()

@@ -46,8 +46,8 @@ pub fn mongodb(pipeline: &ValidatedPipeline, mongodb: &Mongodb) -> Verdict {
     if let Some(refusal) = &mongodb.refusal {
         return Verdict::no(refusal.reason, refusal.message.clone());
     }
-    let troubled = [&mongodb.config, &mongodb.members, &mongodb.routers].into_iter();
-    if let Some(trouble) = troubled.filter_map(|pods| pods.trouble.as_ref()).next() {
+    let mut parts = [&mongodb.config, &mongodb.members, &mongodb.routers].into_iter();
+    if let Some(trouble) = parts.find_map(|pods| pods.trouble.as_ref()) {
         return Verdict::no(trouble.reason, trouble.message.clone());
     }
     if mongodb.step.is_empty() {

@@ -31,8 +31,7 @@ pub fn installation() -> Installation {
 
 /// A pipeline of a manifest, stored.
 pub fn stored(text: &str) -> EventPipeline {
-    let mut pipeline: EventPipeline =
-        serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut pipeline: EventPipeline = serde_yaml::from_str(text).expect(text);
     pipeline.metadata.namespace.get_or_insert_with(|| "default".into());
     pipeline.metadata.uid = Some(UID.into());
     pipeline.metadata.generation = Some(1);
@@ -41,8 +40,8 @@ pub fn stored(text: &str) -> EventPipeline {
 
 pub fn example(name: &str) -> ValidatedPipeline {
     let path = root().join(format!("examples/{name}.yaml"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    validate(&stored(&text), &installation()).unwrap_or_else(|faults| panic!("{name}: {faults:?}"))
+    let text = std::fs::read_to_string(&path).expect(name);
+    validate(&stored(&text), &installation()).expect(name)
 }
 
 /// A pipeline called `clicks` with this spec.
@@ -54,5 +53,5 @@ pub fn of_spec(spec: &str) -> Result<ValidatedPipeline, Vec<Fault>> {
 }
 
 pub fn valid(spec: &str) -> ValidatedPipeline {
-    of_spec(spec).unwrap_or_else(|faults| panic!("{spec}: {faults:?}"))
+    of_spec(spec).expect(spec)
 }

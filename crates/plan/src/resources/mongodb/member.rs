@@ -65,11 +65,11 @@ fn stateful_set(
     let mongodb = &pipeline.spec.mongodb;
     let members = if part == Part::Config { mongodb.config_members } else { mongodb.members_per_shard };
     let resources = pod::resources(given, "50m", "256Mi", memory_limit);
-    let port = MONGODB_PORT.to_string();
+    let number = MONGODB_PORT.to_string();
     let cache = cache_gb(&resources);
     let mut command = vec!["mongod", "--replSet", &set.name, role, "--dbpath", "/data/db"];
     command.extend(["--wiredTigerCacheSizeGB", &cache]);
-    command.extend(common_flags(&port));
+    command.extend(common_flags(&number));
     let container = Container {
         name: "mongod".to_owned(),
         image: Some(image(pipeline)),
