@@ -55,12 +55,12 @@ impl Settings {
         let images = Images {
             api: reader.text(
                 "IMAGE_API",
-                &format!("ghcr.io/eventpipeline/eventpipeline-api:{release}"),
+                &format!("eventpipeline.dev/api:{release}"),
                 "Image of the API",
             ),
             worker: reader.text(
                 "IMAGE_WORKER",
-                &format!("ghcr.io/eventpipeline/eventpipeline-worker:{release}"),
+                &format!("eventpipeline.dev/worker:{release}"),
                 "Image of the workers",
             ),
             redis: reader.text("IMAGE_REDIS", "redis:7", "Image of Redis"),

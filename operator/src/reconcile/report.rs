@@ -119,13 +119,19 @@ async fn write(pipeline: &EventPipeline, next: EventPipelineStatus, context: &Co
     Ok(())
 }
 
-/// Conditions whose status or reason is another one than before.
+/// Conditions that turned. What is not there yet is no news, only what was there and is gone; of a standstill every
+/// new reason is.
 fn turned<'a>(before: &'a [Condition], now: &'a [Condition]) -> impl Iterator<Item = &'a Condition> {
     now.iter().filter(move |condition| {
         let old = before.iter().find(|old| old.type_ == condition.type_);
-        let same = old.is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
-        // What is bad from the beginning is no news; the first look finds all of it so.
-        TOLD.contains(&condition.type_.as_str()) && !same && !(old.is_none() && condition.status == "False")
+        let was = |status: &str| old.is_some_and(|old| old.status == status);
+        let is = |status: &str| condition.status == status;
+        let news = if condition.type_ == types::STALLED {
+            is("True") && old.is_none_or(|old| old.status != "True" || old.reason != condition.reason)
+        } else {
+            is("True") != was("True")
+        };
+        TOLD.contains(&condition.type_.as_str()) && news
     })
 }
 
@@ -145,5 +151,41 @@ async fn tell(pipeline: &EventPipeline, condition: &Condition, context: &Context
     // An Event that is lost is not worth a pass.
     if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
         tracing::debug!(%error, "an Event was not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(kind: &str, status: &str, reason: &str) -> Condition {
+        Condition {
+            type_: kind.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: now(),
+        }
+    }
+
+    #[test]
+    fn people_are_told_what_turned_and_not_what_never_was() {
+        let ready = |status| condition(types::READY, status, "R");
+        let stalled = |status, reason| condition(types::STALLED, status, reason);
+        for (before, now, told) in [
+            (vec![], ready("False"), false),
+            (vec![ready("Unknown")], ready("False"), false),
+            (vec![ready("False")], ready("True"), true),
+            (vec![ready("True")], ready("True"), false),
+            (vec![ready("True")], ready("False"), true),
+            (vec![], stalled("False", "Progressing"), false),
+            (vec![], stalled("True", "ImagePullFailed"), true),
+            (vec![stalled("True", "ImagePullFailed")], stalled("True", "ImagePullFailed"), false),
+            (vec![stalled("True", "ImagePullFailed")], stalled("True", "DataLost"), true),
+            (vec![stalled("True", "DataLost")], stalled("False", "Progressing"), false),
+        ] {
+            assert_eq!(turned(&before, std::slice::from_ref(&now)).count() == 1, told, "{before:?} → {now:?}");
+        }
     }
 }
