@@ -1,6 +1,6 @@
 # The two set-up commands are `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help deps run stop reset test test-crash lint generate bench fuzz cluster cluster-down
+.PHONY: help deps run stop reset test test-crash lint generate bench fuzz cluster cluster-down chart
 
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
@@ -27,6 +27,9 @@ test: deps ## All tests, with real stores on free ports
 test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
 	@cargo build --workspace --all-targets
 	@cargo xtask test --package eventpipeline-testbed
+
+chart: ## Tests of the Helm chart; ARGS=--write makes its golden files again
+	@charts/test.sh $(ARGS)
 
 cluster: ## Build and start a real Kubernetes on this machine, without Docker (root); prints how to use it
 	@e2e/cluster/build.sh

@@ -96,6 +96,25 @@ no_wildcards() {
     absent 'escalate|impersonate|bind|rbac.authorization|serviceaccounts|pods/exec|nodes' "$work/out"
   done
 }
+# Every kind that the plan can make is in the roles, and every setting that the operator reads is in its pod.
+rights_are_enough() {
+  local kind seen=0
+  case_of full | sed -n '/^rules:/,/^---/p' >"$work/out"
+  for kind in $(sed -n '/fn plural/,/^    }/s/.*=> "\(.*\)",/\1/p' crates/plan/src/resources/object.rs); do
+    seen=$((seen + 1))
+    grep -qE "resources: \[(.*, )?$kind(, .*)?\]" "$work/out" || { echo "$kind is in no rule"; return 1; }
+  done
+  [ $seen -ge 8 ]
+}
+settings_are_all_set() {
+  local setting seen=0
+  case_of default >"$work/out"
+  for setting in $(grep -v 'env!' operator/src/settings.rs | grep -oE '"[A-Z][A-Z_]+"' | tr -d '"'); do
+    seen=$((seen + 1))
+    grep -qx "            - name: $setting" "$work/out" || { echo "$setting is not set"; return 1; }
+  done
+  [ $seen -ge 12 ]
+}
 monitors_only_on_demand() {
   case_of default >"$work/out"
   absent 'podmonitors|kind: PodMonitor|-metrics$' "$work/out"
@@ -144,11 +163,11 @@ done
 
 assert "the definition is rendered whole, and kept at uninstall" definition_is_whole
 assert "the definition is not rendered where another release has it" definition_stays_out
-if [ -e crds/eventpipelines.yaml ]; then
-  assert "the chart's definition is that of crds/" definition_is_current
-fi
+assert "the chart's definition is that of crds/" definition_is_current
 assert "with scope Namespaced nothing outside the namespace is rendered" nothing_of_the_cluster
 assert "no role has a wildcard, or a right by which others are gained" no_wildcards
+assert "every kind that a pipeline is made of is in the roles" rights_are_enough
+assert "every setting of the operator is set" settings_are_all_set
 assert "PodMonitors are made, and may be made, only when asked for" monitors_only_on_demand
 assert "every pod meets Pod Security restricted" restricted
 assert "release and namespace may be numbers" numbers_are_names
@@ -170,7 +189,7 @@ done <<'END'
 scope=cluster /scope': value must be one of 'Cluster', 'Namespaced'
 crds.install=yes /crds/install': got string, want boolean
 concurrency=0 /concurrency': minimum: got 0, want 1
-concurrency=65 /concurrency': maximum: got 65, want 64
+concurrency=257 /concurrency': maximum: got 257, want 256
 image.registry=https://mirror.example.com/ /image/registry': 'https://mirror.example.com/' does not match
 image.tag=7 /image/tag': got number, want string
 images.redis.digest=sha256:12 /images/redis/digest': 'sha256:12' does not match

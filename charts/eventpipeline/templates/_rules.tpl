@@ -1,5 +1,5 @@
-{{/* What the operator may do where its pipelines are: the rules of its Role or of its ClusterRole. No wildcards: each
-     verb is one that it uses. */}}
+{{/* What the operator may do where its pipelines are: the rules of its Role or of its ClusterRole. No wildcards, and no
+     kind that it does not handle. */}}
 {{- define "eventpipeline.rules" -}}
 - apiGroups: [eventpipeline.dev]
   resources: [eventpipelines]
