@@ -86,7 +86,8 @@ async fn sharding_enabled(wanted: &Wanted, server: &Server) -> Read<bool> {
     if hello.get_i32("maxWireVersion").is_ok_and(|version| version >= WIRE_VERSION_6) {
         return Ok(true);
     }
-    let find = doc! {"find": "databases", "filter": {"_id": &wanted.database}, "limit": 1, "singleBatch": true};
+    let find =
+        doc! {"find": "databases", "filter": {"_id": &wanted.database}, "limit": 1, "singleBatch": true};
     let rows = cursor(&server.run("config", find, READ_TIME).await?)?;
     Ok(rows.first().is_some_and(|row| row.get_bool("partitioned").unwrap_or(false)))
 }

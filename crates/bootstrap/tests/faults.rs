@@ -127,6 +127,30 @@ async fn every_command_may_be_refused_with_every_code_that_passes_by_itself() {
 }
 
 #[tokio::test]
+async fn a_changed_password_and_retention_are_mended_through_every_fault() {
+    let mut cluster = Cluster::start(Programs::Double).await;
+    cluster.converge().await.unwrap();
+    let config = cluster.client(&cluster.host("config-set"));
+    let change = doc! {"updateUser": "services", "pwd": "changed by someone"};
+    config.database("admin").run_command(change).await.unwrap();
+    cluster.wanted.collections[0].indexes[1].expire_after_seconds = Some(7 * 86400);
+    let done = climb(&mut cluster, async |cluster, step| {
+        let Some((command, address)) = target(cluster, step) else { return };
+        for code in RETRY_SOON {
+            cluster.fault(&address, &[command], doc! {"errorCode": code}).await;
+            assert_eq!(cluster.act(step).await.unwrap_err().class(), Class::RetrySoon);
+        }
+        for lost in ["closeConnection", "closeAfter"] {
+            cluster.fault(&address, &[command], doc! {lost: true}).await;
+            assert_eq!(cluster.act(step).await.unwrap_err().class(), Class::RetrySoon);
+        }
+    })
+    .await;
+    assert_eq!(done, BTreeSet::from(["updateUser", "collMod"]));
+    cluster.assert_ready().await;
+}
+
+#[tokio::test]
 async fn a_majority_that_did_not_confirm_is_looked_at_again() {
     let mut cluster = Cluster::start(Programs::Double).await;
     climb(&mut cluster, async |cluster, step| {
@@ -144,34 +168,39 @@ async fn a_majority_that_did_not_confirm_is_looked_at_again() {
 async fn every_read_may_fail_at_every_step_and_nothing_wrong_is_done() {
     let mut cluster = Cluster::start(Programs::Double).await;
     let faults = [doc! {"closeConnection": true}, doc! {"errorCode": 91}, doc! {"errorCode": 10107}];
-    let mut turn = 0;
+    let mut struck = BTreeSet::new();
+    let mut turns = faults.iter().cycle();
     climb(&mut cluster, async |cluster, step| {
+        // Another fault at every step: there are more steps than faults.
+        let fault = turns.next().unwrap();
         let members: Vec<String> = cluster.wanted.sets().map(|set| set.hosts[0].clone()).collect();
-        // In turn, so that over the whole way every read meets every fault.
-        for _ in 0..6 {
-            let fault = &faults[turn % faults.len()];
-            let member = &members[turn % members.len()];
-            let read = READS_OF_MEMBERS[turn / faults.len() % READS_OF_MEMBERS.len()];
-            cluster.fault(member, &[read], fault.clone()).await;
-            let users_are_there = !matches!(
-                step,
-                Step::Initiate { .. }
-                    | Step::Record { .. }
-                    | Step::CreateUser { .. }
-                    | Step::UpdateUser { .. }
-            );
-            if users_are_there {
-                let read = READS_OF_ROUTERS[turn / faults.len() % READS_OF_ROUTERS.len()];
-                cluster.fault(&cluster.wanted.routers[0], &[read], fault.clone()).await;
-            }
-            turn += 1;
+        let router = cluster.wanted.routers.clone();
+        let router_knows_us = !matches!(
+            step,
+            Step::Initiate { .. } | Step::Record { .. } | Step::CreateUser { .. } | Step::UpdateUser { .. }
+        );
+        let mut strikes = Vec::new();
+        let mut add = |address: &String, read| strikes.push((address.clone(), read));
+        members.iter().for_each(|member| READS_OF_MEMBERS.iter().for_each(|read| add(member, *read)));
+        if router_knows_us {
+            READS_OF_ROUTERS.iter().for_each(|read| add(&router[0], *read));
+        }
+        for (address, read) in strikes {
+            let before = cluster.disarm(&address).await;
+            cluster.fault(&address, &[read], fault.clone()).await;
             let next = cluster.next().await;
+            if cluster.disarm(&address).await > before {
+                struck.insert((read, router.contains(&address)));
+            }
             let harmless = next == *step || matches!(next, Step::Wait(_) | Step::UpdateUser { .. });
-            assert!(harmless, "{step:?} became {next:?} when {read} failed with {fault}");
+            assert!(harmless, "{step} became {next} when {read} failed with {fault}");
         }
     })
     .await;
     cluster.assert_ready().await;
+    let all = READS_OF_MEMBERS.map(|read| (read, false)).into_iter();
+    let all = all.chain(READS_OF_ROUTERS.map(|read| (read, true)));
+    assert_eq!(struck, all.collect::<BTreeSet<_>>());
 }
 
 #[tokio::test]

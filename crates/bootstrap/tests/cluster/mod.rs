@@ -171,10 +171,28 @@ impl Cluster {
     /// Arms the fail point of a server for the next of these commands.
     pub async fn fault(&self, address: &str, commands: &[&str], mut data: Document) {
         data.insert("failCommands", commands.to_vec());
-        let body = doc! {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data};
-        let client = self.client(address);
-        client.database("admin").run_command(body).await.unwrap();
-        client.shutdown().immediate(true).await;
+        let mode = doc! {"times": 1};
+        self.fail_point(address, doc! {"configureFailPoint": "failCommand", "mode": mode, "data": data})
+            .await;
+    }
+
+    /// Disarms it, and says how often it has struck so far.
+    pub async fn disarm(&self, address: &str) -> i64 {
+        let off = doc! {"configureFailPoint": "failCommand", "mode": "off"};
+        self.fail_point(address, off).await.get_i64("count").unwrap()
+    }
+
+    /// A fault that is armed already may strike this very connection: then again.
+    async fn fail_point(&self, address: &str, body: Document) -> Document {
+        for _ in 0..5 {
+            let client = self.client(address);
+            let reply = client.database("admin").run_command(body.clone()).await;
+            client.shutdown().immediate(true).await;
+            if let Ok(reply) = reply {
+                return reply;
+            }
+        }
+        panic!("the fail point of {address} cannot be set");
     }
 
     pub async fn observe(&mut self) -> Observed {

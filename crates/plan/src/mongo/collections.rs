@@ -1,7 +1,8 @@
 //! Collections: sharded once, by the hash of one field, never by anything else; their indexes.
 
 use super::observed::{Cluster, CollectionSeen, Keys};
-use super::step::{Refusal, Rung, Step};
+use super::refusal::Refusal;
+use super::step::{Rung, Step};
 use super::topology::{Collection, Index, Wanted};
 
 /// Makes sure that every collection is sharded. Writers start only after that: a populated collection starts on one shard.

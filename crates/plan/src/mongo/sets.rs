@@ -2,7 +2,8 @@
 
 use super::codes::{Class, Command, class};
 use super::observed::{Member, Observed, State};
-use super::step::{Pace, Refusal, Rung, Step};
+use super::refusal::Refusal;
+use super::step::{Pace, Rung, Step};
 use super::topology::{ReplicaSet, Wanted};
 
 /// No `--replSet` among a server's arguments.
