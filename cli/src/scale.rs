@@ -73,7 +73,7 @@ impl Replay {
                 continue;
             }
             let observation: Observation = serde_json::from_str(&line)
-                .map_err(|error| format!("line {number} is no observation: {error}"))?;
+                .map_err(|error| format!("line {number} is no observation: {}", fault(&error)))?;
             let (decision, learned) = decide(state, &observation, &spec);
             state = learned;
             // Saved before it is told: whoever acts on a decision finds it remembered.
@@ -91,6 +91,11 @@ impl Replay {
         }
         self.state.as_deref().map_or(Ok(()), |path| save(path, &state))
     }
+}
+
+/// What is wrong, and where in the line: the parser's own "line 1" would be read as that of the input.
+fn fault(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", ", column ")
 }
 
 fn next_line(input: &mut impl BufRead, number: &mut u64) -> Result<Option<String>, String> {

@@ -70,7 +70,7 @@ fn a_bad_line_is_named_with_its_number_and_fault_and_ends_with_one() {
     let folder = tempfile::tempdir().unwrap();
     for (bad, words) in [
         ("{\"at\": 10}", "missing field `workers`"),
-        ("not json", "expected"),
+        ("not json", "expected ident, column 2"),
         ("{\"at\": NaN, \"workers\": {\"desired\": 1}}", "expected"),
         ("{\"at\": 10, \"lagEvents\": \"many\", \"workers\": {\"desired\": 1}}", "many"),
     ] {
@@ -78,6 +78,7 @@ fn a_bad_line_is_named_with_its_number_and_fault_and_ends_with_one() {
         let output = replay(folder.path(), &[], &input);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{bad}");
+        assert!(!stderr.contains("line 1"), "{stderr}");
         assert!(stderr.contains("line 3") && stderr.contains(words), "{bad}: {stderr}");
         assert_eq!(decisions(&output).len(), 1, "the lines before it are answered, none after");
     }
