@@ -20,7 +20,7 @@ stop: ## Stop the pipeline that `make run` started
 reset: ## Forget its data, keys and people
 	@$(target)/debug/eventpipeline reset
 
-test: deps ## All tests, with real stores on free ports
+test: deps chart ## All tests, with real stores on free ports
 	@cargo build --workspace --all-targets
 	@cargo xtask test $(ARGS)
 
@@ -28,8 +28,8 @@ test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and sta
 	@cargo build --workspace --all-targets
 	@cargo xtask test --package eventpipeline-testbed
 
-chart: ## Tests of the Helm chart; ARGS=--write makes its golden files again
-	@charts/test.sh $(ARGS)
+chart: ## Tests of the Helm chart; CHART_ARGS=--write makes its golden files again
+	@charts/test.sh $(CHART_ARGS)
 
 cluster: ## Build and start a real Kubernetes on this machine, without Docker (root); prints how to use it
 	@e2e/cluster/build.sh

@@ -53,11 +53,7 @@ impl Settings {
             reader.number("CONCURRENCY", CONCURRENCY, 1..=256, "Pipelines looked after at once");
         let release = env!("CARGO_PKG_VERSION");
         let images = Images {
-            api: reader.text(
-                "IMAGE_API",
-                &format!("eventpipeline.dev/api:{release}"),
-                "Image of the API",
-            ),
+            api: reader.text("IMAGE_API", &format!("eventpipeline.dev/api:{release}"), "Image of the API"),
             worker: reader.text(
                 "IMAGE_WORKER",
                 &format!("eventpipeline.dev/worker:{release}"),

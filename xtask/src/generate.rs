@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const SERVICES: [&str; 2] = ["api", "worker"];
+const SERVICES: [&str; 3] = ["api", "worker", "operator"];
 
 /// What each generated file should hold now.
 fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
@@ -21,6 +21,8 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
         (".env.example", example),
         ("docs/openapi.json", print(root, "api", "--openapi")?),
         ("crds/eventpipelines.yaml", definition()?),
+        // Helm reads nothing outside a chart.
+        ("charts/eventpipeline/files/eventpipelines.yaml", definition()?),
     ])
 }
 

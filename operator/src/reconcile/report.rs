@@ -185,7 +185,11 @@ mod tests {
             (vec![stalled("True", "ImagePullFailed")], stalled("True", "DataLost"), true),
             (vec![stalled("True", "DataLost")], stalled("False", "Progressing"), false),
         ] {
-            assert_eq!(turned(&before, std::slice::from_ref(&now)).count() == 1, told, "{before:?} → {now:?}");
+            assert_eq!(
+                turned(&before, std::slice::from_ref(&now)).count() == 1,
+                told,
+                "{before:?} → {now:?}"
+            );
         }
     }
 }
