@@ -109,6 +109,7 @@ pub fn run(
     (running, store)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the signature that kube calls")]
 fn failed(pipeline: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
     use kube::ResourceExt;
     let key = format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any());

@@ -34,8 +34,8 @@ async fn main() -> mongodb::error::Result<()> {
     let rows = database.collection_with_options::<RawDocumentBuf>("events", options);
     let began = Instant::now();
     let mut tasks = Vec::new();
-    let share = documents.len().div_ceil(writers);
-    for part in documents.chunks(share) {
+    let portion = documents.len().div_ceil(writers);
+    for part in documents.chunks(portion) {
         let (rows, part) = (rows.clone(), part.to_vec());
         tasks.push(tokio::spawn(async move {
             for batch in part.chunks(BATCH) {

@@ -30,7 +30,7 @@ use crate::error::Error;
 
 /// A pipeline that is as it should be is looked at this often: pods and stores tell of changes by themselves, servers
 /// do not.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 /// While pods start, or events wait.
 const MOVING: Duration = Duration::from_secs(5);
 /// The next step of the bootstrap follows at once: the last one changed what there is to see.

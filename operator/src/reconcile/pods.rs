@@ -33,11 +33,11 @@ pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, now: Timestamp) ->
         pods.up_to_date &= seen && revision && number(&status["updatedReplicas"]) == wanted;
     }
     let refused = workloads.iter().find_map(|(_, workload)| refused(workload));
-    let own = live.pods.iter().filter(|pod| {
+    let mut own = live.pods.iter().filter(|pod| {
         pod.metadata.labels.as_ref().and_then(|l| l.get(labels::COMPONENT)).map(String::as_str)
             == Some(part.word())
     });
-    pods.trouble = own.filter_map(|pod| trouble(pod, now)).next().or(refused);
+    pods.trouble = own.find_map(|pod| trouble(pod, now)).or(refused);
     pods
 }
 
@@ -70,9 +70,9 @@ fn trouble(pod: &Pod, now: Timestamp) -> Option<Trouble> {
     }
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = pod.status.as_ref()?;
-    let containers =
+    let mut containers =
         status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    if let Some(trouble) = containers.filter_map(|container| of_container(name, container)).next() {
+    if let Some(trouble) = containers.find_map(|container| of_container(name, container)) {
         return Some(trouble);
     }
     let unscheduled = status.conditions.iter().flatten().find(|c| {

@@ -26,7 +26,7 @@ impl SecretRecord {
         Self { api: Api::namespaced(client.clone(), namespace), name }
     }
 
-    fn unusable(&self, attempted: &'static str, why: impl ToString) -> RecordError {
+    fn unusable(&self, attempted: &'static str, why: &impl ToString) -> RecordError {
         RecordError::Unusable { place: format!("Secret {}", self.name), attempted, why: why.to_string() }
     }
 
@@ -34,11 +34,11 @@ impl SecretRecord {
     async fn load(&self) -> Result<(Initiated, Option<String>), RecordError> {
         let secret = call(format!("read Secret {}", self.name), async { self.api.get(&self.name).await })
             .await
-            .map_err(|error| self.unusable("read", error))?;
+            .map_err(|error| self.unusable("read", &error))?;
         let version = secret.metadata.resource_version.clone();
         let record = match secret.data.as_ref().and_then(|data| data.get(KEY)) {
             Some(ByteString(bytes)) => {
-                serde_json::from_slice(bytes).map_err(|error| self.unusable("read", error))?
+                serde_json::from_slice(bytes).map_err(|error| self.unusable("read", &error))?
             }
             None => Initiated::new(),
         };
@@ -64,7 +64,7 @@ impl Record for SecretRecord {
             }
             None => record.insert(set.to_owned(), replica_set_id.to_owned()),
         };
-        let text = serde_json::to_string(&record).map_err(|error| self.unusable("written", error))?;
+        let text = serde_json::to_string(&record).map_err(|error| self.unusable("written", &error))?;
         // With the version: another writer's entry is never lost.
         let patch = json!({"metadata": {"resourceVersion": version}, "stringData": {KEY: text}});
         let how = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
@@ -73,6 +73,6 @@ impl Record for SecretRecord {
         })
         .await
         .map(|_| ())
-        .map_err(|error| self.unusable("written", error))
+        .map_err(|error| self.unusable("written", &error))
     }
 }
