@@ -5,7 +5,7 @@ mod collections;
 mod databases;
 mod defaults;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -46,7 +46,8 @@ impl Mongod {
             "_configsvrRouting" => self.routing(arguments),
             "_configsvrGetDefaultRWConcern" => Ok(self.default_concerns()),
             _ => {
-                let _alone = self.cluster.lock().await;
+                let lock = if name == "_configsvrAddShard" { &self.adding } else { &self.changing };
+                let _alone = lock.lock().await;
                 let reply = match name {
                     "_configsvrAddShard" => self.add_shard(arguments).await,
                     "_configsvrCreateDatabase" => self.create_database(arguments),
@@ -70,6 +71,7 @@ impl Mongod {
 
     /// After a change: routers read anew.
     fn bump(&self) -> i64 {
+        let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.revision() + 1;
         self.engine.put(REVISION, &doc! {"_id": "revision", "value": next});
         next

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,14 +20,6 @@ const LINGER: Duration = Duration::from_millis(100);
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Length and checksum of a record's payload.
 pub(super) const FRAME_BYTES: usize = 8;
-
-/// Why the journal cannot be written.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{path} could not be written: {message}")]
-pub struct JournalError {
-    path: PathBuf,
-    message: String,
-}
 
 /// A change, as it stands in the journal.
 #[derive(Debug)]
@@ -56,7 +48,7 @@ pub struct Journal {
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
-    written: watch::Sender<Result<u64, JournalError>>,
+    written: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -76,7 +68,7 @@ impl Shared {
 impl Journal {
     /// Goes on at the end of a file.
     pub(super) fn start(path: &Path, file: File) -> Self {
-        let (written, _) = watch::channel(Ok(0));
+        let (written, _) = watch::channel(0);
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), written });
         let (own, path) = (Arc::clone(&shared), path.to_owned());
         let writer = std::thread::spawn(move || write_all(&own, &path, file));
@@ -106,22 +98,16 @@ impl Journal {
     /// Waits until everything up to `position` is on the disk.
     pub(super) async fn durable(&self, position: u64) -> Result<(), Refusal> {
         let mut written = self.shared.written.subscribe();
-        if matches!(*written.borrow(), Ok(done) if done >= position) {
+        if *written.borrow() >= position {
             return Ok(());
         }
-        {
-            self.shared.lock().urgent = true;
-            self.shared.wake.notify_one();
-        }
-        let done = written.wait_for(|written| written.as_ref().map_or(true, |done| *done >= position)).await;
-        let failed = |message: String| Refusal::new(codes::OUT_OF_DISK_SPACE, message);
-        match done {
-            Ok(state) => match &*state {
-                Ok(_) => Ok(()),
-                Err(error) => Err(failed(error.to_string())),
-            },
-            Err(_) => Err(Refusal::new(codes::INTERRUPTED_AT_SHUTDOWN, "the journal is closed")),
-        }
+        self.shared.lock().urgent = true;
+        self.shared.wake.notify_one();
+        written
+            .wait_for(|written| *written >= position)
+            .await
+            .map(drop)
+            .map_err(|_| Refusal::new(codes::INTERRUPTED_AT_SHUTDOWN, "the journal is closed"))
     }
 
     /// Writes what waits, and ends.
@@ -162,16 +148,12 @@ fn write_all(shared: &Shared, path: &Path, mut file: File) {
         let end = state.end;
         state.urgent = false;
         drop(state);
-        let done = file.write_all(&spare).and_then(|()| file.sync_data());
-        let failed = done.is_err();
-        let _ = shared.written.send_replace(done.map(|()| end).map_err(|error| {
-            eprintln!("{} could not be written: {error}", path.display());
-            JournalError { path: path.to_owned(), message: error.to_string() }
-        }));
-        if failed {
-            // What follows a torn record would be lost at the next start: nothing is acknowledged from here on.
-            return;
+        if let Err(error) = file.write_all(&spare).and_then(|()| file.sync_data()) {
+            // What follows a torn record would be lost at the next start. The real server ends here too.
+            eprintln!("{} could not be written: {error}; this server ends", path.display());
+            std::process::abort();
         }
+        let _ = shared.written.send_replace(end);
         spare.clear();
         spare.shrink_to(WAITING_BYTES_MAX);
     }

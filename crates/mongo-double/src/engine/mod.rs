@@ -18,11 +18,11 @@ use bytes::Bytes;
 pub use catalog::IndexesMade;
 pub use collection::{Collection, WriteFault};
 pub use index::Index;
-pub use journal::{Journal, JournalError};
 pub use plan::Selection;
 pub use write::{Changed, Deletion, Inserted, Modification};
 
 use crate::refusal::Refusal;
+use journal::Journal;
 
 /// A folder that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -177,3 +177,39 @@ fn compacted(folder: &Path, all: &BTreeMap<String, Data>) -> std::io::Result<Fil
     File::open(folder)?.sync_all()?;
     File::options().append(true).open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::Bson;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::query::stored;
+
+    #[tokio::test]
+    async fn a_journal_written_anew_holds_the_same_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(folder.path()).unwrap();
+        let index = doc! {"key": {"n": 1}, "name": "n", "expireAfterSeconds": 5};
+        engine.create_indexes("d.c", &[index]).unwrap();
+        let rows: Vec<Bytes> = (0..2_500).map(|n| stored(&doc! {"_id": n, "n": n})).collect();
+        assert_eq!(engine.insert("d.c", &rows, true).count, 2_500);
+        engine.put("d.c", &doc! {"_id": 7, "n": "new"});
+        engine.collection_or_create("d.gone");
+        engine.drop_collection("d.gone");
+        drop(engine);
+        let path = folder.path().join(FILE);
+        let before = std::fs::metadata(&path).unwrap().len();
+        let mut all = BTreeMap::new();
+        read(&File::open(&path).unwrap(), &mut all).unwrap();
+        compacted(folder.path(), &all).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() < before);
+        let engine = Engine::open(folder.path()).unwrap();
+        assert_eq!(engine.namespaces(None), ["d.c"]);
+        let rows = engine.all("d.c");
+        assert_eq!((rows.len(), rows[7].get("n")), (2_500, Some(&Bson::from("new"))));
+        let collection = engine.collection("d.c").unwrap();
+        assert_eq!(collection.read().indexes[1].spec().get_i32("expireAfterSeconds"), Ok(5));
+        assert_eq!(collection.read().uuid, all["d.c"].uuid);
+    }
+}

@@ -15,7 +15,7 @@ mod updates;
 mod users;
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use bson::{DateTime, Document};
@@ -55,8 +55,12 @@ pub struct Mongod {
     revisions: RwLock<HashMap<String, i64>>,
     /// Connections to other members; a config server's, to shards.
     pub(crate) peers: Peers,
-    /// On a config server: one change of the cluster at a time.
-    pub(crate) cluster: tokio::sync::Mutex<()>,
+    /// Held while the routing's revision grows.
+    pub(crate) counting: Mutex<()>,
+    /// On a config server: one shard is added at a time.
+    pub(crate) adding: tokio::sync::Mutex<()>,
+    /// And one database or collection changed, which need not wait for a shard that is not found.
+    pub(crate) changing: tokio::sync::Mutex<()>,
 }
 
 impl Mongod {
@@ -74,7 +78,9 @@ impl Mongod {
             sessions: Sessions::default(),
             revisions,
             peers,
-            cluster: tokio::sync::Mutex::new(()),
+            counting: Mutex::new(()),
+            adding: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(()),
         }))
     }
 

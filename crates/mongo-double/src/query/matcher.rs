@@ -212,6 +212,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
     fn fits(document: &Document, filter: Document) -> bool {
         let raw = RawDocumentBuf::from_document(document).unwrap();
         Matcher::parse(&filter).unwrap().matches(&raw)

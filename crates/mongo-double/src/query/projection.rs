@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::query::{decoded, stored};
 
+    #[allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
     fn projected(projection: Document) -> Document {
         let document = doc! {"_id": 1, "a": {"b": 1, "c": 2}, "d": [{"b": 1, "c": 2}, 3], "e": 4};
         let stored = stored(&document);

@@ -84,6 +84,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
     fn sorted(sort: Document, mut documents: Vec<Document>) -> Vec<i32> {
         let sort = Sort::parse(&sort).unwrap();
         documents.sort_by_key(|document| sort.key(&RawDocumentBuf::from_document(document).unwrap()));

@@ -264,6 +264,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
     fn applied(document: Document, update: Document, inserting: bool) -> Result<Document, i32> {
         let update = Update::parse(&Bson::Document(update)).map_err(|refusal| refusal.code)?;
         update.apply(&document, inserting).map_err(|refusal| refusal.code)

@@ -98,6 +98,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
     fn seen(document: bson::Document, path: &str) -> Vec<String> {
         let raw = RawDocumentBuf::from_document(&document).unwrap();
         let mut all = Vec::new();

@@ -257,7 +257,7 @@ async fn old_documents_expire() {
     let server = Server::up("mongod", &["--dbpath", &data, "--setParameter", "ttlMonitorSleepSecs=1"]);
     let events = server.client(None).database("ep").collection::<Document>("events");
     let expiry =
-        mongodb::options::IndexOptions::builder().expire_after(std::time::Duration::from_secs(3_600)).build();
+        mongodb::options::IndexOptions::builder().expire_after(std::time::Duration::from_hours(1)).build();
     events
         .create_index(mongodb::IndexModel::builder().keys(doc! {"at": 1}).options(expiry).build())
         .await
