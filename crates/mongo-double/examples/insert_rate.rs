@@ -1,7 +1,10 @@
-//! Inserts through a router, measured: `cargo run --release --example insert_rate -- mongodb://… [events] [writers]`.
-//! The collection `bench.events` is dropped, sharded by user if the address is a router's, and filled.
+//! Inserts through a router, measured: `cargo run --release --example insert_rate -- [events] [writers] [uri]`.
+//! Without an address it starts a cluster of two shards from the binaries beside it (build them first with `--bins`).
+//! The collection `bench.events` is dropped, sharded by user where that is possible, and filled.
 
-use std::time::Instant;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bson::{Binary, Document, RawDocumentBuf, doc, spec::BinarySubtype};
 use mongodb::options::{Acknowledgment, CollectionOptions, WriteConcern};
@@ -9,14 +12,80 @@ use mongodb::{Client, IndexModel};
 
 /// As many as a worker inserts at once.
 const BATCH: usize = 1_000;
+/// Ports of the cluster that is started here: router, config server, two shards.
+const PORTS: [u16; 4] = [29_500, 29_501, 29_502, 29_503];
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> mongodb::error::Result<()> {
+async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let uri = arguments.next().unwrap_or_else(|| "mongodb://127.0.0.1:27017".into());
     let mut number = |default: usize| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (events, writers) = (number(200_000), number(4));
+    let folder = tempfile::tempdir()?;
+    let (uri, cluster) = match arguments.next() {
+        Some(uri) => (uri, Vec::new()),
+        None => start(folder.path()).await?,
+    };
+    let done = measure(&uri, events, writers).await;
+    for mut server in cluster {
+        let seconds = cpu_seconds(server.id());
+        println!("  process {}: {seconds:.2} s of processor time", server.id());
+        server.kill()?;
+        server.wait()?;
+    }
+    done
+}
+
+/// Processor time of a process so far, in ticks of a hundredth.
+fn cpu_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
+    f64::from(ticks.sum::<u32>()) / 100.0
+}
+
+async fn start(folder: &Path) -> Result<(String, Vec<Child>), Failure> {
+    let beside =
+        std::env::current_exe()?.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+    let run = |program: &str, port: u16, args: &[&str]| {
+        let mut command = Command::new(beside.join(program));
+        command.args(args).args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()]);
+        command.stdout(Stdio::null()).spawn()
+    };
+    let mut servers = Vec::new();
+    let [router, config, shards @ ..] = PORTS;
+    for (port, set, role) in
+        [(config, "cfg", "--configsvr"), (shards[0], "rs0", "--shardsvr"), (shards[1], "rs1", "--shardsvr")]
+    {
+        let data = folder.join(set);
+        std::fs::create_dir(&data)?;
+        servers.push(run(
+            "mongod",
+            port,
+            &["--replSet", set, role, "--dbpath", &data.display().to_string()],
+        )?);
+        let member =
+            Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await?;
+        let members = vec![doc! {"_id": 0, "host": format!("127.0.0.1:{port}")}];
+        member
+            .database("admin")
+            .run_command(doc! {"replSetInitiate": {"_id": set, "members": members}})
+            .await?;
+    }
+    servers.push(run("mongos", router, &["--configdb", &format!("cfg/127.0.0.1:{config}")])?);
+    let uri = format!("mongodb://127.0.0.1:{router}/");
     let client = Client::with_uri_str(&uri).await?;
+    for (port, set) in [(shards[0], "rs0"), (shards[1], "rs1")] {
+        let add = doc! {"addShard": format!("{set}/127.0.0.1:{port}"), "maxTimeMS": 10_000};
+        client.database("admin").run_command(add).await?;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Ok((uri, servers))
+}
+
+async fn measure(uri: &str, events: usize, writers: usize) -> Result<(), Failure> {
+    let client = Client::with_uri_str(uri).await?;
     let database = client.database("bench");
     database.collection::<Document>("events").drop().await?;
     let shard = doc! {"shardCollection": "bench.events", "key": {"userId": "hashed"}};
@@ -32,11 +101,12 @@ async fn main() -> mongodb::error::Result<()> {
     let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
     let options = CollectionOptions::builder().write_concern(majority).build();
     let rows = database.collection_with_options::<RawDocumentBuf>("events", options);
+    let part_of_each = documents.len().div_ceil(writers);
+    let parts: Vec<Vec<RawDocumentBuf>> = documents.chunks(part_of_each).map(<[_]>::to_vec).collect();
     let began = Instant::now();
     let mut tasks = Vec::new();
-    let portion = documents.len().div_ceil(writers);
-    for part in documents.chunks(portion) {
-        let (rows, part) = (rows.clone(), part.to_vec());
+    for part in parts {
+        let rows = rows.clone();
         tasks.push(tokio::spawn(async move {
             for batch in part.chunks(BATCH) {
                 rows.insert_many(batch).ordered(false).await?;
@@ -45,16 +115,19 @@ async fn main() -> mongodb::error::Result<()> {
         }));
     }
     for task in tasks {
-        task.await.map_err(|error| mongodb::error::Error::custom(error.to_string()))??;
+        task.await??;
     }
     let seconds = began.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = events as f64 / seconds;
     println!("{events} events of {bytes} bytes in {seconds:.2} s by {writers} writers: {rate:.0} a second");
+    println!("  this process: {:.2} s of processor time", cpu_seconds(std::process::id()));
     let began = Instant::now();
-    let filter = doc! {"userId": "user-4711"};
-    let found = rows.count_documents(filter).await?;
-    println!("{found} events of one user counted in {:.2} ms", began.elapsed().as_secs_f64() * 1_000.0);
+    let found = rows.count_documents(doc! {"userId": "user-4711"}).await?;
+    println!("  {found} events of one user counted in {:.2} ms", began.elapsed().as_secs_f64() * 1_000.0);
+    let began = Instant::now();
+    let found = rows.count_documents(doc! {}).await?;
+    println!("  all {found} counted in {:.2} ms", began.elapsed().as_secs_f64() * 1_000.0);
     Ok(())
 }
 
