@@ -1,5 +1,5 @@
 //! Makes the derived schema small and plain. Nothing is lost: `null` counts as absent where a field is not nullable,
-//! and blocks get their defaults from their fields.
+//! and blocks without rules get their defaults from their fields.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -27,8 +27,10 @@ fn node(schema: &mut JSONSchemaProps) {
         if WELL_KNOWN.contains(&name.as_str()) {
             unexplained(property);
         }
-        // Kubernetes fills in the fields of a block that it made from a default.
-        if property.properties.is_some() && property.default.is_some() {
+        // Kubernetes fills in the fields of a block that it made from a default, but after it has put the default to
+        // the block's rules: there it must be whole.
+        let ruled = property.x_kubernetes_validations.is_some();
+        if property.properties.is_some() && property.default.is_some() && !ruled {
             property.default = Some(JSON(json!({})));
         }
     }

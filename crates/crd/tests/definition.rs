@@ -106,6 +106,18 @@ fn the_definition_is_small_and_an_empty_spec_gets_its_defaults_from_it() {
     assert_eq!(defaults["workers"]["properties"]["replicas"]["default"], 1);
 }
 
+#[test]
+fn the_default_of_a_block_with_rules_is_whole() {
+    // The API server puts it to the rules as it stands, and refuses the definition if a field is missing.
+    for (name, block) in schema()["properties"]["spec"]["properties"].as_object().unwrap() {
+        let fields = block["default"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+        for (field, property) in block["properties"].as_object().into_iter().flatten() {
+            let needed = !block["x-kubernetes-validations"].is_null() && !property["default"].is_null();
+            assert!(!needed || fields.as_ref().unwrap().contains(field), "spec.{name}.{field}");
+        }
+    }
+}
+
 /// A value with the defaults of its schema, as the API server does it.
 fn filled_in(mut value: Value, schema: &Value) -> Value {
     let Some(object) = value.as_object_mut() else { return value };

@@ -13,30 +13,30 @@ use crate::defaults::number;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// Full image reference of this part, in place of the one that comes with the operator's release.
+    /// Full image reference, in place of the one of the operator's release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::image")]
     pub image: Option<String>,
-    /// CPU and memory of a pod of this part. Absent: small requests, a memory limit, and no CPU limit.
+    /// CPU and memory of a pod. Absent: small requests and a memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Labels that a node must have to run pods of this part.
+    /// Labels that a node must have to run the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that pods of this part put up with, as in a pod's spec.
+    /// Taints that the pods put up with, as in a pod's spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
-    /// How pods of this part are spread over the cluster, as in a pod's spec. Absent: over nodes, as far as possible.
+    /// How the pods are spread, as in a pod's spec. Absent: over nodes, as far as possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub topology_spread: Vec<TopologySpread>,
-    /// Labels added to pods of this part. Labels that begin with `app.kubernetes.io/` stay the operator's own.
+    /// Labels added to the pods; `app.kubernetes.io/…` stay the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::labels")]
     pub labels: BTreeMap<String, String>,
-    /// Annotations added to pods of this part.
+    /// Annotations added to the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::annotations")]
     pub annotations: BTreeMap<String, String>,
@@ -50,7 +50,7 @@ pub struct Resources {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::amounts")]
     pub requests: BTreeMap<String, String>,
-    /// What may not be exceeded: above its memory a container is killed, above its CPU it is slowed.
+    /// What may not be exceeded: above its memory a container is killed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::amounts")]
     pub limits: BTreeMap<String, String>,
@@ -96,7 +96,7 @@ pub enum TolerationOperator {
 #[serde(rename_all = "camelCase")]
 pub struct TopologySpread {
     /// Label of nodes that names the place, such as `topology.kubernetes.io/zone`.
-    #[schemars(length(min = 1, max = 316))]
+    #[schemars(length(max = 316))]
     pub topology_key: String,
     /// By how many pods two places may differ.
     #[serde(default = "number::<1>")]
