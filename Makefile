@@ -1,6 +1,6 @@
 # The two set-up commands are `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help deps run stop reset test test-crash lint generate bench fuzz cluster cluster-down chart
+.PHONY: help deps run stop reset test test-crash lint generate bench fuzz e2e cluster cluster-down chart
 
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
@@ -30,6 +30,9 @@ test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and sta
 
 chart: ## Tests of the Helm chart; CHART_ARGS=--write makes its golden files again
 	@charts/test.sh $(CHART_ARGS)
+
+e2e: ## The operator on a real cluster, asserted (root on Debian, Go); ARGS=--keep leaves the cluster up
+	@e2e/run.sh $(ARGS)
 
 cluster: ## Build and start a real Kubernetes on this machine, without Docker (root); prints how to use it
 	@e2e/cluster/build.sh

@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "eventpipeline-stream",
         ],
     ),
+    ("eventpipeline-e2e", &["eventpipeline", "eventpipeline-crd", "eventpipeline-event"]),
     ("xtask", &["eventpipeline-crd"]),
 ];
 
