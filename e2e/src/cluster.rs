@@ -194,7 +194,7 @@ pub fn is_ready(pod: &Pod) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn waiting_ends_with_what_was_found() {
         let mut looks = 0;
         let found = until("a third look", Duration::from_secs(5), async || {
@@ -204,16 +204,16 @@ mod tests {
         assert_eq!(found.await.unwrap(), 3);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn waiting_too_long_tells_what_was_seen_last() {
-        let never = until("pigs fly", Duration::from_secs(3), async || {
+        let never = until("pigs fly", Duration::from_secs(1), async || {
             Ok(when(false, || "a pig on foot".to_owned()))
         });
         let error = never.await.unwrap_err().to_string();
-        assert_eq!(error, "waited 3 s until pigs fly; last seen: a pig on foot");
+        assert_eq!(error, "waited 1 s until pigs fly; last seen: a pig on foot");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_look_that_fails_is_followed_by_another() {
         let mut looks = 0;
         let found = until("a second look", Duration::from_secs(5), async || {
