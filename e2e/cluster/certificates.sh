@@ -7,12 +7,14 @@ authority() {
   openssl req -x509 -new -key pki/ca.key -subj /CN=eventpipeline-e2e -days 365 -out pki/ca.crt
 }
 
-# certificate NAME SUBJECT [ALTERNATIVE NAMES]
+# certificate NAME SUBJECT [ALTERNATIVE NAMES]. With an extension it is of version 3: rustls takes no older one.
 certificate() {
+  local extensions=basicConstraints=CA:FALSE
+  if [ -n "${3:-}" ]; then extensions+=$'\n'subjectAltName=$3; fi
   openssl ecparam -name prime256v1 -genkey -noout -out "pki/$1.key"
   openssl req -new -key "pki/$1.key" -subj "$2" -out "pki/$1.csr"
   openssl x509 -req -in "pki/$1.csr" -CA pki/ca.crt -CAkey pki/ca.key -CAcreateserial -days 365 -out "pki/$1.crt" \
-    ${3:+-extfile <(echo "subjectAltName=$3")} 2>>log/openssl.log
+    -extfile <(echo "$extensions") 2>>log/openssl.log
 }
 
 # kubeconfig FILE CERTIFICATE: holds its keys itself, so that it can be copied.

@@ -70,7 +70,8 @@ async fn members(pipeline: &Pipeline) -> Result<BTreeMap<String, Client>> {
     pods.extend(pipeline.pods(Some("shard")).await?);
     let mut members = BTreeMap::new();
     for pod in pods.iter().filter(|pod| pod.name_any().ends_with("-0")) {
-        let set = pod.name_any().trim_end_matches("-0").to_owned();
+        let name = pod.name_any();
+        let set = name.strip_suffix("-0").unwrap_or(&name).to_owned();
         members.insert(set, client(pod, user("__system", &key, "local"))?);
     }
     Ok(members)
