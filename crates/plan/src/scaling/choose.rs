@@ -102,6 +102,12 @@ pub(super) fn choose(state: &mut State, seen: &Seen, spec: &Spec) -> Choice {
     let mut choice = Choice::new(state, n, Reason::Steady);
     let want = want(&mut choice, seen, spec, mu, terms, state.startup);
     let top = ceiling::top(state, at, mu);
+    let want = if overdue_and_slow(state, seen, spec) {
+        // A quarter more, one at least: two sizes that the gain test can tell apart.
+        choice.at_least(want, n.saturating_add((n / 4).max(1)), ClampBy::MaxAge)
+    } else {
+        want
+    };
     let want = top.map_or(want, |top| choice.at_most(want, top, ClampBy::SinkCeiling));
     let want = choice.at_most(want, spec.max_replicas, ClampBy::MaxReplicas);
     let want = choice.at_least(want, spec.min_replicas, ClampBy::MinReplicas).max(1);
@@ -118,6 +124,16 @@ pub(super) fn choose(state: &mut State, seen: &Seen, spec: &Spec) -> Choice {
         }
         std::cmp::Ordering::Less => lower(state, seen, spec, choice, (mu, peak, top)),
     }
+}
+
+/// Events are older than the promise, all workers are at it, and they do far less than was learned. The terms divide by
+/// what was learned and ask for nothing until the backlog is as many times longer; so one more step is taken, and the
+/// gain test sees from it whether the workers are slow or the sink is.
+fn overdue_and_slow(state: &State, seen: &Seen, spec: &Spec) -> bool {
+    let rested = since(seen.at, state.last_up) > state.startup + LEARNING_BEYOND_STARTUP_SECONDS;
+    let all_at_work = seen.starting == 0 && seen.ready >= seen.current && seen.current > 0;
+    let overdue = seen.backlog() > 0.0 && seen.age() > f64::from(spec.max_age_seconds);
+    overdue && all_at_work && rested && state.slow_since.is_some() && state.ceiling.is_none()
 }
 
 /// The answers that need no arithmetic.
@@ -210,7 +226,13 @@ fn raise(state: &State, seen: &Seen, spec: &Spec, mut choice: Choice, least_want
     }
     let desired = choice.at_most(want, step(n, spec), ClampBy::ScaleUpStep);
     let cause = match choice.terms {
-        Some(terms) if terms.steady >= terms.dead && terms.steady >= terms.drain => Reason::ArrivalRate,
+        Some(terms)
+            if terms.steady >= terms.dead
+                && terms.steady >= terms.drain
+                && !choice.clamps.iter().any(|clamp| clamp.by == ClampBy::MaxAge) =>
+        {
+            Reason::ArrivalRate
+        }
         _ => Reason::BacklogAboveTarget,
     };
     let reason = choice.cut_or(cause);

@@ -32,6 +32,8 @@ pub enum ClampBy {
     MaxReplicas,
     /// `minReplicas`.
     MinReplicas,
+    /// `maxAgeSeconds`: it is exceeded by workers that do far less than was learned of them.
+    MaxAge,
     /// `scaleUp.stabilizationSeconds`.
     ScaleUpStabilization,
     /// `scaleUp.maxFactorPercent` and `minStep`.

@@ -89,6 +89,7 @@ fn limited(clamp: Clamp) -> String {
         ClampBy::SinkCeiling => "what the sink takes",
         ClampBy::MaxReplicas => "maxReplicas",
         ClampBy::MinReplicas => "minReplicas",
+        ClampBy::MaxAge => "maxAgeSeconds is exceeded by slow workers",
         ClampBy::ScaleUpStabilization => "scaleUp.stabilizationSeconds",
         ClampBy::ScaleUpStep => "scaleUp's step",
         ClampBy::ScaleDownStabilization => "recent load stays paid for",
