@@ -62,6 +62,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Events a second of a key that has no rate of its own; `None`: unlimited.
     pub events_per_second: Option<u32>,
+    /// No event is taken at all.
+    pub stopped: bool,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -107,6 +109,11 @@ impl Settings {
             reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");
         let allowed_origins = origins.iter().filter_map(|origin| exact_origin(reader, origin)).collect();
         let limits = Limits {
+            stopped: reader.choice(
+                "INGEST",
+                &["open", "stopped"],
+                "stopped: every event is answered with 503; what is stored can still be read",
+            ) == "stopped",
             body_bytes_max: reader.number(
                 "MAX_BODY_BYTES",
                 5 * MIB,

@@ -21,6 +21,9 @@ use crate::ingest::{Failure, Outcome, Ticket, body, unix_ms};
 use crate::prefer::Prefer;
 use crate::problem::{ERRORS_LISTED_MAX, Problem, ProblemItem};
 
+/// Seconds to wait while the pipeline is stopped: a person decides when that ends.
+const STOPPED_RETRY_AFTER_SECONDS: u64 = 60;
+
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(one)).routes(routes!(batch))
@@ -187,6 +190,10 @@ impl<'a> Request<'a> {
         let began = Instant::now();
         caller.require(Scope::Ingest)?;
         let prefer = Prefer::read(headers)?;
+        if app.limits.stopped {
+            let detail = "this pipeline is stopped (desiredState: Stopped); nothing was queued";
+            return Err(Problem::unavailable("ingest_stopped", detail, STOPPED_RETRY_AFTER_SECONDS));
+        }
         if app.pressure.is_full() {
             return Err(not_queued(app, Failure::Full));
         }

@@ -262,6 +262,23 @@ fn a_worker_that_slows_down_is_more_workers_and_never_a_spiral_to_one() {
 }
 
 #[test]
+fn a_lone_worker_that_becomes_two_hundred_times_slower_is_not_left_alone() {
+    let setup = Setup {
+        arrivals: |t| if t < 900 { 2000.0 } else { 100.0 },
+        per_worker: |t| if t < 900 { 12_000.0 } else { 60.0 },
+        noise: 0.05,
+        seconds: 3600,
+        start: 1,
+        ..Setup::default()
+    };
+    for seed in 1..=5 {
+        let run = run(&Setup { seed, ..setup.clone() });
+        assert!(run.last().desired >= 2, "100/s by workers of 60/s: {}", run.last().sentence());
+        assert!(run.ages[run.ages.len() - 1] < 120.0, "{}", run.last().sentence());
+    }
+}
+
+#[test]
 fn a_slow_sink_ends_near_its_ceiling_and_is_left_when_it_recovers() {
     let setup = Setup {
         arrivals: |_| 1000.0,

@@ -228,3 +228,19 @@ async fn the_api_says_how_it_is_and_what_it_takes() {
     assert_eq!(get(&pipeline, "/api/live").await.0, 200, "alive whatever is away");
     pipeline.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_pipeline_takes_no_event_and_can_still_be_read() {
+    let api_env = vec![("INGEST", "stopped")];
+    let pipeline = Pipeline::start(Options { workers: 0, api_env, ..Options::default() }).await;
+    let event = json!({"id": "a", "type": "t", "userId": "u"});
+    for (path, body) in [("/api/v1/events", event.clone()), ("/api/v1/events/batch", json!([event]))] {
+        let (status, problem) = post(&pipeline, path, &body).await;
+        assert_eq!((status, &problem["code"]), (503, &json!("ingest_stopped")), "{problem}");
+    }
+    assert_eq!(
+        get(&pipeline, "/api/v1/events?userId=u").await,
+        (200, json!({"events": [], "nextCursor": null}))
+    );
+    pipeline.stop().await;
+}
