@@ -88,7 +88,10 @@ async fn pods(cluster: &Cluster, namespace: &str, text: &mut String) {
             let restarts = container.restart_count;
             add(text, &format!("  {}: {state}, {restarts} restarts{before}", container.name));
         }
-        log(cluster, pod, POD_LOG_LINES, restarted, text).await;
+        // The operator's are told in any case.
+        if namespace != operator::NAMESPACE {
+            log(cluster, pod, POD_LOG_LINES, restarted, text).await;
+        }
     }
 }
 
