@@ -126,14 +126,15 @@ impl Cluster {
         self.kubectl(&["apply", "-f", "-"], Some(&namespace)).await.map(|_| ())
     }
 
-    /// Asks for a namespace to be deleted and waits until it and all that is in it are gone.
+    /// Asks for a namespace to be deleted; [`Self::namespace_gone`] waits for it.
     pub async fn delete_namespace(&self, name: &str) -> Result<()> {
+        let arguments = ["delete", "namespace", name, "--ignore-not-found", "--wait=false"];
+        self.kubectl(&arguments, None).await.map(|_| ())
+    }
+
+    /// Waits until a namespace and all that is in it are gone.
+    pub async fn namespace_gone(&self, name: &str) -> Result<()> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        if namespaces.get_opt(name).await.map_err(Error::cluster(format!("read namespace {name}")))?.is_none()
-        {
-            return Ok(());
-        }
-        self.kubectl(&["delete", "namespace", name, "--wait=false"], None).await?;
         until(&format!("namespace {name} is gone"), NAMESPACE_TIMEOUT, async || {
             let found = namespaces.get_opt(name).await.map_err(Error::cluster("read it"))?;
             let Some(namespace) = found else { return Ok(Look::There(())) };

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::LogParams;
+use serde_json::Value;
 
 use crate::cluster::{Cluster, is_ready};
 use crate::operator;
@@ -87,7 +88,10 @@ async fn pods(cluster: &Cluster, namespace: &str, text: &mut String) {
             let restarts = container.restart_count;
             add(text, &format!("  {}: {state}, {restarts} restarts{before}", container.name));
         }
-        log(cluster, pod, POD_LOG_LINES, restarted, text).await;
+        // The operator's are told in any case.
+        if namespace != operator::NAMESPACE {
+            log(cluster, pod, POD_LOG_LINES, restarted, text).await;
+        }
     }
 }
 
@@ -107,7 +111,25 @@ async fn log(cluster: &Cluster, pod: &Pod, lines: i64, previous: bool, text: &mu
     let how = LogParams { tail_lines: Some(lines), previous, ..LogParams::default() };
     let Ok(log) = cluster.logs(&namespace, &name, &how).await else { return };
     add(text, &format!("last lines of {name}:"));
-    log.lines().for_each(|line| add(text, &format!("  {line}")));
+    log.lines().for_each(|line| add(text, &format!("  {}", shown(line))));
+}
+
+/// A line of JSON as a person would read it: level and message first, and nothing of where in the program it was.
+fn shown(line: &str) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else { return line.to_owned() };
+    for name in ["timestamp", "target", "span", "spans"] {
+        fields.remove(name);
+    }
+    let mut text = |name: &str| {
+        let value = fields.remove(name);
+        value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    let mut shown = format!("{} {}", text("level"), text("message"));
+    for (name, value) in fields {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let _ = write!(shown, ", {name}: {value}");
+    }
+    shown
 }
 
 async fn warnings(cluster: &Cluster, namespace: &str, text: &mut String) {
@@ -119,5 +141,17 @@ async fn warnings(cluster: &Cluster, namespace: &str, text: &mut String) {
         let of = event.regarding.as_ref().and_then(|object| object.name.clone()).unwrap_or_default();
         let reason = event.reason.clone().unwrap_or_default();
         add(text, &format!("Warning {of} {reason}: {}", event.note.clone().unwrap_or_default()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_shown_without_where_in_the_program_it_was() {
+        let line = r#"{"timestamp":"t","level":"INFO","message":"done","step":"add shard a","n":3,"target":"x","span":{"a":1}}"#;
+        assert_eq!(shown(line), "INFO done, n: 3, step: add shard a");
+        assert_eq!(shown("no JSON"), "no JSON");
     }
 }

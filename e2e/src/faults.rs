@@ -19,13 +19,22 @@ use crate::world::{self, World};
 const MIDDLE: [&str; 8] =
     ["Record", "Users", "Shards", "Routers", "DefaultConcern", "AddShards", "ShardCollections", "Indexes"];
 const RUN: &str = "faults";
+/// Each has connections of its own, so that every pod of the API has some of them.
+const SENDERS: usize = 8;
 /// Load before the first fault, between faults, and after the last one.
 const BETWEEN_FAULTS: Duration = Duration::from_secs(5);
 
 /// Carries it out.
 pub async fn run(world: &mut World, report: &mut Report) {
     interrupted(world, report).await;
+    // It takes its time: the namespace controller looks again only when pods have used half of their grace.
+    let deleted = world.cluster.delete_namespace(world::INTERRUPTED).await;
     under_load(world, report).await;
+    let gone = async {
+        deleted?;
+        world.cluster.namespace_gone(world::INTERRUPTED).await
+    };
+    report.check("the interrupted pipeline's namespace went with all that was in it", gone).await;
 }
 
 async fn interrupted(world: &World, report: &mut Report) {
@@ -46,8 +55,6 @@ async fn interrupted(world: &World, report: &mut Report) {
     let once = async { mongo::initiated_once(&pipeline, &(before + &world.operator.log().await?)).await };
     report.check(what, once).await;
     report.check("its collections are sharded", mongo::sharded(&pipeline)).await;
-    let what = "its namespace goes with all that is in it";
-    report.check(what, world.cluster.delete_namespace(world::INTERRUPTED)).await;
 }
 
 /// The step at which the operator was killed, and what it had said until then.
@@ -73,7 +80,11 @@ async fn under_load(world: &mut World, report: &mut Report) {
     let pipeline = world.pipeline.clone();
     scenario("4b. Operator, worker and API killed under load");
     let killed = async {
-        let stream = Stream::start(world.sender().await?, RUN);
+        let mut senders = Vec::new();
+        for _ in 0..SENDERS {
+            senders.push(world.sender().await?);
+        }
+        let stream = Stream::start(senders, RUN);
         let result = kill_each(&world.operator, &pipeline).await;
         // Whatever came of it, the stream ends.
         let (outcome, sent) = stream.stop().await?;

@@ -113,10 +113,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Begins to send.
-    pub fn start(sender: Sender, run: &str) -> Self {
+    /// Begins to send, by all senders in turn.
+    pub fn start(senders: Vec<Sender>, run: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Self { stop, task: tokio::spawn(flow(sender, run.to_owned(), stopped)) }
+        Self { stop, task: tokio::spawn(flow(senders, run.to_owned(), stopped)) }
     }
 
     /// Sends no more, waits for the last answers. With the number of events sent.
@@ -128,17 +128,20 @@ impl Stream {
     }
 }
 
-async fn flow(sender: Sender, run: String, stopped: watch::Receiver<bool>) -> Result<(Outcome, u64)> {
+async fn flow(senders: Vec<Sender>, run: String, stopped: watch::Receiver<bool>) -> Result<(Outcome, u64)> {
     let (began, room) = (Instant::now(), Arc::new(Semaphore::new(CONNECTIONS)));
     let (mut tasks, mut outcome, mut n) = (JoinSet::new(), Outcome::default(), 0);
     let mut due = interval(STREAM_EVERY);
     // While the API is away requests pile up at most to the connections; what was missed is not made up for.
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !*stopped.borrow() {
+    for sender in senders.iter().cycle() {
+        if *stopped.borrow() {
+            break;
+        }
         due.tick().await;
         let events = (n..n + STREAM_BATCH).map(|n| Event::numbered(&run, n)).collect();
         n += STREAM_BATCH;
-        spawn(&mut tasks, &room, &sender, events).await?;
+        spawn(&mut tasks, &room, sender, events).await?;
         while let Some(done) = tasks.try_join_next() {
             outcome.add(done.map_err(|error| lost(&error))?);
         }

@@ -69,10 +69,10 @@ async fn members(pipeline: &Pipeline) -> Result<BTreeMap<String, Client>> {
     let mut pods = pipeline.pods(Some("config")).await?;
     pods.extend(pipeline.pods(Some("shard")).await?);
     let mut members = BTreeMap::new();
-    for pod in pods.iter().filter(|pod| pod.name_any().ends_with("-0")) {
-        let name = pod.name_any();
-        let set = name.strip_suffix("-0").unwrap_or(&name).to_owned();
-        members.insert(set, client(pod, user("__system", &key, "local"))?);
+    for pod in &pods {
+        if let Some(set) = pod.name_any().strip_suffix("-0") {
+            members.insert(set.to_owned(), client(pod, user("__system", &key, "local"))?);
+        }
     }
     Ok(members)
 }

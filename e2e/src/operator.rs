@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::LogParams;
 
-use crate::cluster::{Cluster, Look, is_ready, until};
+use crate::cluster::{Cluster, Look, is_ready, until, when};
 use crate::error::{Error, Result};
 
 /// Where it is installed.
@@ -18,6 +18,8 @@ const RELEASE: &str = "eventpipeline";
 pub const PODS: &str = "app.kubernetes.io/name=eventpipeline-operator";
 /// Images are on the node already; the API server has to take a definition.
 const INSTALL_TIMEOUT: &str = "2m";
+/// It finishes the pass that it is in.
+const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 /// A killed operator's Lease runs out before the next one works.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 
@@ -51,10 +53,15 @@ impl Operator {
         self.cluster.helm(&arguments).await.map(|_| ())
     }
 
-    /// `helm uninstall`, and waits until it is gone.
+    /// `helm uninstall`, and waits until it is gone: helm does not wait for pods.
     pub async fn uninstall(&self) -> Result<()> {
         let arguments = ["uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait"];
-        self.cluster.helm(&arguments).await.map(|_| ())
+        self.cluster.helm(&arguments).await?;
+        until("the operator's pods are gone", STOP_TIMEOUT, async || {
+            let pods = self.pods().await?;
+            Ok(when(pods.is_empty(), || format!("{} pods", pods.len())))
+        })
+        .await
     }
 
     /// Its pods.

@@ -18,7 +18,8 @@ const SLOW_MS: u32 = 3_000;
 /// One worker would need 90 s for them, six times the drain target of the example.
 const EVENTS: u64 = 60_000;
 const RUN: &str = "scaling";
-/// The autoscaler has to learn that workers became slow; by itself the backlog is gone after 90 s.
+/// Workers were learned as fast, so events have to be older than `maxAgeSeconds` (30 s) before one more is tried; by
+/// itself the backlog is gone after 90 s.
 const RISE_TIMEOUT: Duration = Duration::from_secs(85);
 /// A new worker has to start.
 const START_TIMEOUT: Duration = Duration::from_mins(1);

@@ -67,8 +67,7 @@ impl World {
 
     /// Takes over what a load was told, and holds all that was ever sent against what is stored.
     pub async fn stored_once(&mut self, outcome: Outcome) -> Result<String> {
-        let sent = outcome.sent.clone();
-        let took = outcome.took.as_secs_f64();
+        let (sent, took) = (outcome.sent, outcome.took.as_secs_f64());
         self.ledger.merge(outcome.ledger);
         let verdict = mongo::stored_once(&self.pipeline, &self.ledger).await?;
         Ok(format!(
@@ -90,10 +89,13 @@ impl World {
         }
         println!("removing what an earlier run left: {}", left.join(", "));
         self.operator.uninstall().await?;
-        for name in left {
+        for name in &left {
             // Nobody is left who would take finalizers off.
             Pipeline::release_all(&self.cluster, name).await?;
             self.cluster.delete_namespace(name).await?;
+        }
+        for name in left {
+            self.cluster.namespace_gone(name).await?;
         }
         Ok(())
     }
