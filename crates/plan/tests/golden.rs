@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use plan::{resources, secrets};
+use serde_json::Value;
 
 fn written(name: &str) -> String {
     let pipeline = common::example(name);
@@ -18,9 +20,22 @@ fn written(name: &str) -> String {
     }
     for object in resources::objects(&pipeline) {
         writeln!(text, "---\n# after: {:?}", object.after).expect("it is text");
-        text.push_str(&serde_yaml::to_string(&object.body).expect("it is text"));
+        text.push_str(&serde_yaml::to_string(&in_order(&object.body)).expect("it is text"));
     }
     text
+}
+
+/// With keys in alphabetical order, whatever order of maps other crates of the same build ask of `serde_json`.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> =
+                map.iter().map(|(key, value)| (key, in_order(value))).collect();
+            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect())
+        }
+        Value::Array(list) => Value::Array(list.iter().map(in_order).collect()),
+        other => other.clone(),
+    }
 }
 
 #[test]

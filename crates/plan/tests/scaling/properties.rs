@@ -274,7 +274,7 @@ fn a_lone_worker_that_becomes_two_hundred_times_slower_is_not_left_alone() {
     for seed in 1..=5 {
         let run = run(&Setup { seed, ..setup.clone() });
         assert!(run.last().desired >= 2, "100/s by workers of 60/s: {}", run.last().sentence());
-        assert!(run.ages[run.ages.len() - 1] < 120.0, "{}", run.last().sentence());
+        assert_eq!(run.last().lag_events.map(|lag| lag < 500.0), Some(true), "{}", run.last().sentence());
     }
 }
 
