@@ -100,13 +100,7 @@ async fn bind(listen: std::net::SocketAddr, setting: &str) -> Result<TcpListener
 }
 
 async fn prepare_redis(settings: &Settings) -> Result<(ConnectionManager, stream::ServerFacts), Unprepared> {
-    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions).await.map_err(
-        |error| {
-            if error.is_permanent() {
-                Unprepared::Never(error.to_string())
-            } else {
-                Unprepared::Later(error.to_string())
-            }
-        },
-    )
+    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions)
+        .await
+        .map_err(|error| Unprepared::from_error(error.is_permanent(), &error))
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI document. Answers that every protected route shares are added here once, not written at each route.
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement};
 use utoipa::{IntoParams, OpenApi};
@@ -41,11 +41,21 @@ pub struct Paging {
 /// Adds to each protected route who may ask and what refusals look like.
 pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        if OPEN.contains(&path.as_str()) {
-            continue;
-        }
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        operations.into_iter().flatten().for_each(protect);
+        for operation in operations.into_iter().flatten() {
+            // The routes of ingest say more of their bodies themselves, as 4XX.
+            if operation.request_body.is_some() && !operation.responses.responses.contains_key("4XX") {
+                describe(operation, OF_BODIES);
+            }
+            let of_query =
+                |p: &RefOr<Parameter>| matches!(p, RefOr::T(p) if p.parameter_in == ParameterIn::Query);
+            if operation.parameters.iter().flatten().any(of_query) {
+                describe(operation, &[("400", "A query parameter that cannot be")]);
+            }
+            if !OPEN.contains(&path.as_str()) {
+                protect(operation);
+            }
+        }
     }
     let components = document.components.get_or_insert_default();
     let key = ApiKeyValue::with_description("X-Api-Key", "An API key, `epk_…`; also taken as a Bearer token");
@@ -54,16 +64,26 @@ pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     components.add_security_scheme("person", SecurityScheme::Http(token));
 }
 
+/// What a body can be refused for, whichever route reads it.
+const OF_BODIES: &[(&str, &str)] = &[
+    ("400", "No JSON"),
+    ("408", "The body did not arrive in time"),
+    ("413", "The body is too large"),
+    ("415", "Another content type, charset or encoding"),
+    ("422", "JSON of another shape, or a value that cannot be; the pointer says where"),
+];
+
+fn describe(operation: &mut Operation, answers: &[(&str, &str)]) {
+    for (status, description) in answers {
+        let responses = &mut operation.responses.responses;
+        responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(description)));
+    }
+}
+
 fn protect(operation: &mut Operation) {
     let who = ["apiKey", "person"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, []));
     operation.security = Some(who.into());
-    for (status, description) in SHARED {
-        operation
-            .responses
-            .responses
-            .entry((*status).to_owned())
-            .or_insert_with(|| RefOr::T(problem(description)));
-    }
+    describe(operation, SHARED);
 }
 
 fn problem(description: &str) -> Response {

@@ -211,7 +211,7 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
         ),
         jwt_secret: reader.required(
             "JWT_SECRET",
-            "at-least-32-bytes-from-openssl-rand-hex-32",
+            accounts::JWT_SECRET_EXAMPLE,
             "Signs people's tokens; the same in all replicas",
         ),
         token_minutes: reader.number("TOKEN_MINUTES", 30, 15..=60, "How long a person's token lives") as u32,
@@ -242,9 +242,10 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
         ) as u32,
     };
     // What was not set at all is a fault already; saying its form too would only be noise.
-    if !settings.postgres_url.is_empty() && !settings.jwt_secret.is_empty() {
-        settings.faults().into_iter().for_each(|fault| reader.fault(fault));
-    }
+    let unset = [("POSTGRES_URL", &settings.postgres_url), ("JWT_SECRET", &settings.jwt_secret)];
+    let unset = unset.map(|(name, value)| value.is_empty().then_some(name));
+    let is_noise = |fault: &String| unset.iter().flatten().any(|name| fault.starts_with(name));
+    settings.faults().into_iter().filter(|fault| !is_noise(fault)).for_each(|fault| reader.fault(fault));
     settings
 }
 
@@ -299,5 +300,20 @@ mod tests {
         ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }
+    }
+
+    #[test]
+    fn a_setting_that_is_missing_hides_no_fault_of_another() {
+        let faults = |pairs: &[(&str, &str)]| {
+            let mut reader = Reader::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+            Settings::read(&mut reader);
+            reader.finish().unwrap_err().to_string()
+        };
+        let said = faults(&[("JWT_SECRET", "short"), ("FIRST_API_KEY", "k"), ("ADMIN_EMAIL", "a")]);
+        for name in ["POSTGRES_URL is not set", "JWT_SECRET needs", "FIRST_API_KEY must", "ADMIN_EMAIL"] {
+            assert!(said.contains(name), "{name} in {said}");
+        }
+        assert_eq!(said.matches("POSTGRES_URL").count(), 2, "its absence and its example, once: {said}");
+        assert!(faults(&[("JWT_SECRET", accounts::JWT_SECRET_EXAMPLE)]).contains("published example"));
     }
 }

@@ -41,6 +41,22 @@ impl Outcome {
         self.sent.refusal = sent.refusal.or(self.sent.refusal.take());
     }
 
+    /// Adds what was answered so far.
+    fn add_answered(&mut self, tasks: &mut Tasks) -> Result<()> {
+        while let Some(done) = tasks.try_join_next() {
+            self.add(done.map_err(|error| lost(&error))?);
+        }
+        Ok(())
+    }
+
+    /// Waits for the last answers and adds them.
+    async fn add_rest(&mut self, mut tasks: Tasks) -> Result<()> {
+        while let Some(done) = tasks.join_next().await {
+            self.add(done.map_err(|error| lost(&error))?);
+        }
+        Ok(())
+    }
+
     /// An error unless each of so many different events was acknowledged.
     pub fn all_acknowledged(&self, events: usize) -> Result<()> {
         if let Some(refusal) = &self.sent.refusal {
@@ -77,13 +93,9 @@ pub async fn send(sender: &Sender, run: &str, numbers: &[u64]) -> Result<Outcome
     for chunk in numbers.chunks(BATCH) {
         let events: Vec<Event> = chunk.iter().map(|n| Event::numbered(run, *n)).collect();
         spawn(&mut tasks, &room, sender, events).await?;
-        while let Some(done) = tasks.try_join_next() {
-            outcome.add(done.map_err(|error| lost(&error))?);
-        }
+        outcome.add_answered(&mut tasks)?;
     }
-    while let Some(done) = tasks.join_next().await {
-        outcome.add(done.map_err(|error| lost(&error))?);
-    }
+    outcome.add_rest(tasks).await?;
     outcome.took = began.elapsed();
     Ok(outcome)
 }
@@ -142,13 +154,9 @@ async fn flow(senders: Vec<Sender>, run: String, stopped: watch::Receiver<bool>)
         let events = (n..n + STREAM_BATCH).map(|n| Event::numbered(&run, n)).collect();
         n += STREAM_BATCH;
         spawn(&mut tasks, &room, sender, events).await?;
-        while let Some(done) = tasks.try_join_next() {
-            outcome.add(done.map_err(|error| lost(&error))?);
-        }
+        outcome.add_answered(&mut tasks)?;
     }
-    while let Some(done) = tasks.join_next().await {
-        outcome.add(done.map_err(|error| lost(&error))?);
-    }
+    outcome.add_rest(tasks).await?;
     outcome.took = began.elapsed();
     Ok((outcome, n))
 }

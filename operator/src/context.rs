@@ -1,6 +1,6 @@
 //! What all passes share. It grows with the number of pipelines only: one small entry each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crd::EventPipeline;
@@ -62,6 +62,11 @@ impl Context {
     /// The memory of one pipeline.
     pub fn memory(&self, key: &str) -> Arc<Mutex<Memory>> {
         Arc::clone(lock(&self.memory).entry(key.to_owned()).or_default())
+    }
+
+    /// Forgets all pipelines but these: one that is deleted without a finalizer is never seen again by a pass.
+    pub fn retain(&self, present: &HashSet<Key>) {
+        lock(&self.memory).retain(|key, _| present.contains(key));
     }
 
     /// Forgets a pipeline that is gone.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kube::Client;
-use kube_lease_manager::LeaseManagerBuilder;
+use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
@@ -11,28 +13,33 @@ use crate::settings::Settings;
 /// The Lease's name.
 const LEASE: &str = "eventpipeline-operator";
 /// Seconds after which another may take over from one that is silent.
-const DURATION_SECONDS: i32 = 15;
+const DURATION_SECONDS: u64 = 15;
 /// Seconds before the end at which it is renewed.
-const GRACE_SECONDS: i32 = 5;
-/// What releasing it may take at the end.
+const GRACE_SECONDS: u64 = 5;
+/// What giving it back may take at the end.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Waits until this operator is the one. The answer ends when it no longer is. `None`: told to stop.
+/// This operator is the one; without an election it always is.
+pub struct Leadership(Option<Held>);
+
+struct Held {
+    holds: watch::Receiver<bool>,
+    task: JoinHandle<Result<LeaseManager, LeaseManagerError>>,
+}
+
+/// Waits until this operator is the one. `None`: told to stop.
 pub async fn elected(
     client: &Client,
     settings: &Settings,
     stop: &CancellationToken,
-) -> Result<Option<impl Future<Output = ()>>, String> {
-    let Some(namespace) = &settings.lease_namespace else {
-        return Ok(Some(futures::future::Either::Left(std::future::pending())));
-    };
-    let failed =
-        |error: kube_lease_manager::LeaseManagerError| format!("the Lease {namespace}/{LEASE}: {error}");
+) -> Result<Option<Leadership>, String> {
+    let Some(namespace) = &settings.lease_namespace else { return Ok(Some(Leadership(None))) };
+    let failed = |error: LeaseManagerError| format!("the Lease {namespace}/{LEASE}: {error}");
     let manager = LeaseManagerBuilder::new(client.clone(), LEASE)
         .with_namespace(namespace)
         .with_identity(&settings.identity)
-        .with_duration(u64::try_from(DURATION_SECONDS).unwrap_or(15))
-        .with_grace(u64::try_from(GRACE_SECONDS).unwrap_or(5))
+        .with_duration(DURATION_SECONDS)
+        .with_grace(GRACE_SECONDS)
         .build()
         .await
         .map_err(failed)?;
@@ -49,21 +56,27 @@ pub async fn elected(
         }
     }
     tracing::info!("this operator holds the Lease");
-    let stop = stop.clone();
-    Ok(Some(futures::future::Either::Right(async move {
-        loop {
-            tokio::select! {
-                changed = holds.changed() => {
-                    if changed.is_err() || !*holds.borrow_and_update() {
-                        return;
-                    }
-                }
-                () = stop.cancelled() => break,
+    Ok(Some(Leadership(Some(Held { holds, task }))))
+}
+
+impl Leadership {
+    /// Ends when this operator is no longer the one.
+    pub async fn lost(&mut self) {
+        let Some(held) = &mut self.0 else { return std::future::pending().await };
+        while held.holds.changed().await.is_ok() {
+            if !*held.holds.borrow_and_update() {
+                return;
             }
         }
-        // Dropping the watcher gives the Lease back, so that a successor need not wait for it to run out.
+    }
+
+    /// Gives the Lease back, so that a successor need not wait for it to run out.
+    pub async fn release(self) {
+        let Some(Held { holds, task }) = self.0 else { return };
+        // The task ends, and gives it back, when nobody watches any more.
         drop(holds);
-        let _ = tokio::time::timeout(RELEASE_TIMEOUT, task).await;
-        std::future::pending::<()>().await;
-    })))
+        if tokio::time::timeout(RELEASE_TIMEOUT, task).await.is_err() {
+            tracing::warn!("the Lease was not given back in time; a successor waits until it runs out");
+        }
+    }
 }

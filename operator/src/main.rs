@@ -51,14 +51,15 @@ async fn run(settings: Settings) -> Result<(), String> {
     }
     // A standby is ready: it watches nothing yet, but takes over within the Lease's time.
     watching.store(true, Ordering::Relaxed);
-    let Some(lost) = leader::elected(&client, &settings, &stop).await? else { return Ok(()) };
+    let Some(mut leadership) = leader::elected(&client, &settings, &stop).await? else { return Ok(()) };
     let (controller, store) = controller::run(&context, &settings, stop.clone());
     let scaling = tokio::spawn(scaler::run(Arc::clone(&context), store, stop.clone()));
     tokio::select! {
         () = controller => (),
         // Two operators at once would undo each other; the process starts again and waits for its turn.
-        () = lost => return Err("the Lease was lost: another operator may be at work".into()),
+        () = leadership.lost() => return Err("the Lease was lost: another operator may be at work".into()),
     }
     scaling.abort();
+    leadership.release().await;
     Ok(())
 }

@@ -122,13 +122,7 @@ fn ready(started: &Arc<AtomicBool>, breaker: &Arc<Breaker>) -> inside::Ready {
 }
 
 async fn prepare_redis(settings: &Settings) -> Result<(ConnectionManager, stream::ServerFacts), Unprepared> {
-    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions).await.map_err(
-        |error| {
-            if error.is_permanent() {
-                Unprepared::Never(error.to_string())
-            } else {
-                Unprepared::Later(error.to_string())
-            }
-        },
-    )
+    stream::prepare(&settings.redis_url, &settings.pipeline, settings.redis_partitions)
+        .await
+        .map_err(|error| Unprepared::from_error(error.is_permanent(), &error))
 }

@@ -2,10 +2,10 @@
 
 use accounts::Scope;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use bson::{DateTime, Document, doc};
 use event::{EventId, TYPE_BYTES_MAX, USER_ID_BYTES_MAX};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::Status;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,11 +16,12 @@ use crate::app::Shared;
 use crate::auth::Caller;
 use crate::ingest::{Failure, unix_ms};
 pub use crate::letters::{DeadLetter, Letter};
-use crate::letters::{Filter, Group, Payload, REPLAY_BYTES_MAX, StatusFilter, closing, groups};
+use crate::letters::{Filter, Group, Payload, StatusFilter, closing, groups};
 use crate::openapi::Paging;
 use crate::problem::Problem;
-use crate::query::{Cursor, Id, LIMIT_MAX, Params};
+use crate::query::{Cursor, Id, Params};
 use crate::routes::events::{QUERY_TIME_MAX, answer, before, binary};
+use crate::routes::selection::{Selected, Selection, Skipped, find, select};
 
 /// Causes listed, at most; codes are few.
 const GROUPS_MAX: usize = 100;
@@ -57,26 +58,6 @@ pub struct LetterReply {
     payload: Payload,
 }
 
-/// Which dead letters: `ids` or `filter`, one of the two.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Selection {
-    /// 1 to 1,000 ids, 32 hexadecimal digits each.
-    ids: Option<Vec<String>>,
-    filter: Option<Filter>,
-    /// Only say what would be done.
-    #[serde(default)]
-    dry_run: bool,
-    /// At most this many, the longest dead first; 1 to 1,000.
-    #[serde(default = "limit_max")]
-    #[schema(minimum = 1, maximum = 1000)]
-    limit: u32,
-}
-
-fn limit_max() -> u32 {
-    LIMIT_MAX
-}
-
 /// What was done.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -93,15 +74,6 @@ pub struct Done {
     skipped: Vec<Skipped>,
     /// There are more that were asked for: ask again.
     more: bool,
-}
-
-/// A letter that was left as it is.
-#[derive(Serialize, ToSchema)]
-pub struct Skipped {
-    id: String,
-    /// `undecodable`, `not_found` or `done_before`.
-    code: &'static str,
-    detail: String,
 }
 
 /// Dead letters, the last failed first.
@@ -177,39 +149,6 @@ async fn by_cause(app: &Shared, matching: Document) -> mongodb::error::Result<Ve
         groups.push(Group { class: text("class"), code: text("code"), r#type, count });
     }
     Ok(groups)
-}
-
-/// Up to `limit` letters by the time of their last failure, and whether there are more. With payloads it also ends
-/// before they get too many bytes.
-async fn find(
-    app: &Shared,
-    matching: Document,
-    order: i32,
-    limit: u32,
-    projection: Document,
-) -> mongodb::error::Result<(Vec<Letter>, bool)> {
-    let mut rows = app
-        .store
-        .dead_letters
-        .find(matching)
-        .sort(doc! {"lastFailedAt": order, "_id": order})
-        .projection(projection)
-        .limit(i64::from(limit) + 1)
-        .max_time(QUERY_TIME_MAX)
-        .await?;
-    let (mut letters, mut bytes) = (Vec::new(), 0);
-    while rows.advance().await? {
-        if letters.len() >= limit as usize {
-            return Ok((letters, true));
-        }
-        let Some(letter) = Letter::read(rows.deserialize_current()?) else { continue };
-        bytes += letter.payload_bytes();
-        if bytes > REPLAY_BYTES_MAX && !letters.is_empty() {
-            return Ok((letters, true));
-        }
-        letters.push(letter);
-    }
-    Ok((letters, false))
 }
 
 /// One dead letter with what it carries.
@@ -291,66 +230,6 @@ async fn discard(
     let done =
         Done { dry_run: selection.dry_run, letters: letters.len(), events: None, groups, skipped, more };
     Ok(axum::Json(done))
-}
-
-struct Selected {
-    letters: Vec<Letter>,
-    skipped: Vec<Skipped>,
-    more: bool,
-}
-
-/// What was asked for. By filter only open letters unless it says otherwise; by id any that was not replayed.
-async fn select(app: &Shared, selection: &Selection, projection: Document) -> Result<Selected, Problem> {
-    let fault = |pointer: &str, detail: &str| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer)
-    };
-    if selection.limit == 0 || selection.limit > LIMIT_MAX {
-        return Err(fault("/limit", "1 to 1,000"));
-    }
-    let ids = match (&selection.ids, &selection.filter) {
-        (None, Some(filter)) => {
-            if filter.status == Some(StatusFilter::Replayed) || filter.status == Some(StatusFilter::All) {
-                return Err(fault(
-                    "/filter/status",
-                    "open or discarded; what was replayed comes back by itself when it fails",
-                ));
-            }
-            let (letters, more) =
-                answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
-            return Ok(Selected { letters, skipped: Vec::new(), more });
-        }
-        (Some(ids), None) if (1..=LIMIT_MAX as usize).contains(&ids.len()) => ids,
-        (Some(_), None) => return Err(fault("/ids", "1 to 1,000 ids")),
-        _ => return Err(fault("", "either `ids` or `filter`")),
-    };
-    let mut wanted = Vec::with_capacity(ids.len());
-    for (place, id) in ids.iter().enumerate() {
-        let id: EventId = id.parse().map_err(|_| fault(&format!("/ids/{place}"), "32 hexadecimal digits"))?;
-        wanted.push(id);
-    }
-    wanted.sort_unstable();
-    wanted.dedup();
-    let binaries: Vec<_> = wanted.iter().map(|id| binary(&id.0)).collect();
-    let (found, more) =
-        answer(find(app, doc! {"_id": {"$in": binaries}}, 1, selection.limit, projection)).await?;
-    let mut skipped = Vec::new();
-    if !more {
-        let missing = wanted.iter().filter(|id| !found.iter().any(|letter| letter.id() == Some(**id)));
-        skipped.extend(missing.map(|id| skip(*id, "not_found", "there is no dead letter of this id")));
-    }
-    let (done, letters): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|letter| letter.status == Status::Replayed);
-    let before = done.iter().filter_map(Letter::id);
-    skipped.extend(
-        before.map(|id| {
-            skip(id, "done_before", "it was replayed; it comes back by itself when it fails again")
-        }),
-    );
-    Ok(Selected { letters, skipped, more })
-}
-
-fn skip(id: EventId, code: &'static str, detail: &str) -> Skipped {
-    Skipped { id: id.to_string(), code, detail: detail.to_owned() }
 }
 
 async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Problem> {

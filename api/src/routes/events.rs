@@ -195,7 +195,7 @@ async fn one(
     if let Some(letter) = dead(&app, id, &user_id).await? {
         return Ok(axum::Json(letter));
     }
-    if !seen(&app, id).await {
+    if !seen(&app, id).await? {
         let detail = "not stored, not among the dead letters, and not taken within the last 10 minutes";
         return Err(Problem::not_found(detail));
     }
@@ -228,16 +228,21 @@ async fn dead(app: &Shared, id: EventId, user_id: &str) -> Result<Option<EventRe
     }))
 }
 
-/// Whether the marks of this or the previous window have it. A Redis that does not answer knows nothing.
-async fn seen(app: &Shared, id: EventId) -> bool {
+/// Whether the marks of this or the previous window have it. A Redis that does not answer has not said no: an event
+/// that was acknowledged must not be called unknown.
+async fn seen(app: &Shared, id: EventId) -> Result<bool, Problem> {
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let (keys, window) = (app.ingest.keys_of(id), seconds / SEEN_WINDOW_SECONDS);
     let mut pipe = redis::pipe();
     for window in [window, window.saturating_sub(1)] {
         pipe.cmd("SISMEMBER").arg(keys.seen(window)).arg(&id.0);
     }
-    let (now, before): (bool, bool) = pipe.query_async(&mut app.redis.clone()).await.unwrap_or_default();
-    now || before
+    let (now, before): (bool, bool) = pipe.query_async(&mut app.redis.clone()).await.map_err(|error| {
+        tracing::warn!(%error, "Redis did not answer a query");
+        let detail = "not stored; Redis does not answer now, so whether the event waits there is not known";
+        Problem::unavailable("queue_unavailable", detail, RETRY_AFTER_SECONDS)
+    })?;
+    Ok(now || before)
 }
 
 /// Waits for MongoDB, within limits, and says what it means when it fails.

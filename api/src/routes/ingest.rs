@@ -35,19 +35,19 @@ pub fn router() -> OpenApiRouter<Shared> {
 #[allow(dead_code, reason = "describes the body in the OpenAPI document")]
 struct EventBody {
     /// The sender's idempotency key, at most 128 bytes. Without it the server makes one.
-    #[schema(example = "order-4711-paid", max_length = 128)]
+    #[schema(value_type = String, required = false, example = "order-4711-paid", min_length = 1, max_length = 128)]
     id: Option<String>,
     /// What happened, at most 200 bytes.
-    #[schema(example = "order.paid", max_length = 200)]
+    #[schema(example = "order.paid", min_length = 1, max_length = 200)]
     r#type: String,
     /// Whose it is, 1 to 200 bytes; the shard key.
     #[schema(rename = "userId", example = "user-42", min_length = 1, max_length = 200)]
     user_id: String,
     /// When it happened, RFC 3339; without it, when it was received.
-    #[schema(example = "2026-01-31T12:00:00.000Z", format = DateTime)]
+    #[schema(value_type = String, required = false, example = "2026-01-31T12:00:00.000Z", format = DateTime)]
     timestamp: Option<String>,
     /// Anything, at most 32 levels deep.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Object, required = false)]
     properties: Option<()>,
 }
 

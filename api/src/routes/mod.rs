@@ -6,5 +6,6 @@ pub mod events;
 pub mod health;
 pub mod ingest;
 pub mod keys;
+mod selection;
 pub mod stats;
 pub mod users;

@@ -56,6 +56,12 @@ pub async fn command(options: &Options) -> Result<(), String> {
     if let Some(pid) = Lock::holder(&options.data) {
         return Err(lock::taken(&options.data, &pid.to_string()));
     }
+    if options.api_port == options.console_port && options.api_port > 0 {
+        let port = options.api_port;
+        return Err(format!(
+            "API and console cannot both have port {port}: give --api-port and --console-port different ones"
+        ));
+    }
     for (port, what, flag) in
         [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")]
     {

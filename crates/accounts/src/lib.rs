@@ -48,7 +48,9 @@ pub use people::{Person, Role};
 pub use preferences::{Preferences, Theme};
 pub use scopes::{Scope, Scopes};
 pub use secret::KeyId;
-pub use settings::{JWT_SECRET_BYTES_MIN, Settings, TOKEN_MINUTES_MAX, TOKEN_MINUTES_MIN};
+pub use settings::{
+    JWT_SECRET_BYTES_MIN, JWT_SECRET_EXAMPLE, Settings, TOKEN_MINUTES_MAX, TOKEN_MINUTES_MIN,
+};
 pub use stores::Health;
 pub use tokens::Token;
 pub use users::{NewUser, USERS_MAX, UserChange, UserInfo};

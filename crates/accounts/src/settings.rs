@@ -6,6 +6,8 @@ use crate::{passwords, secret, users};
 
 /// An HS256 secret shorter than its hash weakens it (RFC 7518, 3.2).
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// What `.env.example` shows. Everybody knows it.
+pub const JWT_SECRET_EXAMPLE: &str = "at-least-32-bytes-from-openssl-rand-hex-32";
 /// Tokens live this long at least: shorter ones would sign people out in the middle of a form.
 pub const TOKEN_MINUTES_MIN: u32 = 15;
 /// Tokens live this long at most: there is no refresh yet, and a stolen one should not last a working day.
@@ -47,6 +49,9 @@ impl Settings {
         }
         if self.jwt_secret.len() < JWT_SECRET_BYTES_MIN {
             faults.push(format!("JWT_SECRET needs at least {JWT_SECRET_BYTES_MIN} bytes, for example from `openssl rand -hex 32`"));
+        }
+        if self.jwt_secret == JWT_SECRET_EXAMPLE {
+            faults.push("JWT_SECRET is the published example, with which anybody could sign tokens: make one with `openssl rand -hex 32`".into());
         }
         if !(TOKEN_MINUTES_MIN..=TOKEN_MINUTES_MAX).contains(&self.token_minutes) {
             faults

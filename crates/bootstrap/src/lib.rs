@@ -21,4 +21,4 @@ pub use converge::{Patience, converge};
 pub use error::Error;
 pub use login::Login;
 pub use observe::observe;
-pub use record::{FileRecord, Record, RecordError};
+pub use record::{FileRecord, Record, RecordError, enter};

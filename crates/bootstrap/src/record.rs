@@ -41,6 +41,22 @@ pub trait Record: Sync {
     fn write(&self, set: &str, replica_set_id: &str) -> impl Future<Output = Result<(), RecordError>> + Send;
 }
 
+/// Enters a set. `false`: it is there already. An entry is never changed.
+pub fn enter(record: &mut Initiated, set: &str, replica_set_id: &str) -> Result<bool, RecordError> {
+    match record.get(set) {
+        None => {
+            record.insert(set.to_owned(), replica_set_id.to_owned());
+            Ok(true)
+        }
+        Some(recorded) if recorded == replica_set_id => Ok(false),
+        Some(recorded) => Err(RecordError::Changed {
+            set: set.to_owned(),
+            recorded: recorded.clone(),
+            found: replica_set_id.to_owned(),
+        }),
+    }
+}
+
 /// A record in a file of mode 0600, replaced as a whole: after a crash it is the old one or the new one.
 #[derive(Clone, Debug)]
 pub struct FileRecord {
@@ -84,17 +100,9 @@ impl Record for FileRecord {
 
     async fn write(&self, set: &str, replica_set_id: &str) -> Result<(), RecordError> {
         let mut record = self.load()?;
-        match record.get(set) {
-            Some(recorded) if recorded == replica_set_id => return Ok(()),
-            Some(recorded) => {
-                return Err(RecordError::Changed {
-                    set: set.to_owned(),
-                    recorded: recorded.clone(),
-                    found: replica_set_id.to_owned(),
-                });
-            }
-            None => record.insert(set.to_owned(), replica_set_id.to_owned()),
-        };
+        if !enter(&mut record, set, replica_set_id)? {
+            return Ok(());
+        }
         self.store(&record).map_err(|error| self.unusable("written", &error))
     }
 }

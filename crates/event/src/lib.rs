@@ -3,6 +3,7 @@
 
 mod bson_writer;
 pub mod doc;
+mod envelope;
 pub mod frame;
 pub mod id;
 pub mod keys;

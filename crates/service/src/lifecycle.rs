@@ -17,6 +17,13 @@ pub enum Unprepared {
     Never(String),
 }
 
+impl Unprepared {
+    /// From an error that says of itself whether it passes.
+    pub fn from_error(is_permanent: bool, error: &impl std::fmt::Display) -> Self {
+        if is_permanent { Self::Never(error.to_string()) } else { Self::Later(error.to_string()) }
+    }
+}
+
 /// Installs ring as the process's TLS provider. A second call changes nothing.
 pub fn install_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();

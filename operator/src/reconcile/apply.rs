@@ -142,7 +142,7 @@ pub async fn scale(valid: &ValidatedPipeline, workers: i32, context: &Context) -
 async fn grow_claims(valid: &ValidatedPipeline, context: &Context) -> Result<(), Error> {
     use k8s_openapi::api::core::v1::PersistentVolumeClaim;
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), valid.names().namespace());
-    let ours = format!("{}={}", labels::INSTANCE, valid.names().pipeline());
+    let ours = labels::of_pipeline(valid.names().pipeline());
     let list =
         call("list persistentvolumeclaims", async { api.list(&ListParams::default().labels(&ours)).await })
             .await?;

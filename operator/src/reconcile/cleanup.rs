@@ -57,17 +57,14 @@ pub async fn finish(pipeline: &EventPipeline, context: &Context) -> Result<(), E
         return Ok(());
     }
     if pipeline.spec.deletion_policy == DeletionPolicy::Delete {
-        // Claims are made by StatefulSets from a template, without our manager's label.
-        let instance =
-            format!("{}={},{}={}", labels::NAME, labels::APP, labels::INSTANCE, pipeline.name_any());
+        // With the manager's label: a claim or Secret that only looks like ours is somebody else's.
+        let ours = ListParams::default().labels(&labels::of_pipeline(&pipeline.name_any()));
         let claims: Api<PersistentVolumeClaim> = namespaced(pipeline, context);
-        let which = ListParams::default().labels(&instance);
-        let list = call("list persistentvolumeclaims", async { claims.list(&which).await }).await?;
+        let list = call("list persistentvolumeclaims", async { claims.list(&ours).await }).await?;
         for claim in list {
             delete(&claims, "PersistentVolumeClaim", &claim.name_any(), context).await?;
         }
         let secrets: Api<Secret> = namespaced(pipeline, context);
-        let ours = ListParams::default().labels(&labels::of_pipeline(&pipeline.name_any()));
         let list = call("list secrets", async { secrets.list(&ours).await }).await?;
         for secret in list {
             delete(&secrets, "Secret", &secret.name_any(), context).await?;

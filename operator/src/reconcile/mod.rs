@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crd::EventPipeline;
+use kube::Resource;
 use kube::runtime::controller::Action;
 use plan::mongo::{Pace, Step};
 use plan::resources;
@@ -48,6 +49,7 @@ pub async fn guarded(pipeline: Arc<Guarded>, context: Arc<Context>) -> Result<Ac
                 error = %invalid.error,
                 "this EventPipeline cannot be read: an older definition let it in, or a newer one has fields that this operator lacks"
             );
+            report::unreadable(&pipeline.object_ref(&()), &invalid.error, &context).await;
             Action::await_change()
         }
     };

@@ -27,7 +27,6 @@ struct Seen {
     step: Step,
     standing: Standing,
     settled: bool,
-    external: bool,
 }
 
 impl Look {
@@ -39,8 +38,8 @@ impl Look {
     /// What holds for the objects that wait.
     pub fn progress(&self) -> Progress {
         self.0.as_ref().map_or(Progress::default(), |seen| Progress {
-            config_primary: seen.external || seen.standing.config_has_primary,
-            collections_sharded: seen.external || seen.standing.all_sharded(),
+            config_primary: seen.standing.config_has_primary,
+            collections_sharded: seen.standing.all_sharded(),
         })
     }
 
@@ -132,7 +131,7 @@ pub async fn look(
         let memory = context.memory(&valid.names().key());
         lock(&memory).dead_letters = count;
     }
-    Ok(Look(Some(Seen { wanted, login, step, standing, settled, external: false })))
+    Ok(Look(Some(Seen { wanted, login, step, standing, settled })))
 }
 
 /// Open dead letters, or nothing when that could not be found out in time.

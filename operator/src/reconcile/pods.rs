@@ -116,7 +116,6 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
             let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
             let code = ended.map_or(0, |ended| ended.exit_code);
             let words = ended.and_then(|ended| ended.message.as_deref()).unwrap_or_default().trim();
-            let words = if words.is_empty() { "" } else { words };
             (
                 reasons::CRASH_LOOPING,
                 format!(

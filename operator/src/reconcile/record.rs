@@ -1,6 +1,6 @@
 //! Which replica sets were once initiated, in the Secret `NAME-mongodb`: it outlives the pipeline, as the volumes do.
 
-use bootstrap::{Record, RecordError};
+use bootstrap::{Record, RecordError, enter};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
@@ -53,17 +53,9 @@ impl Record for SecretRecord {
 
     async fn write(&self, set: &str, replica_set_id: &str) -> Result<(), RecordError> {
         let (mut record, version) = self.load().await?;
-        match record.get(set) {
-            Some(recorded) if recorded == replica_set_id => return Ok(()),
-            Some(recorded) => {
-                return Err(RecordError::Changed {
-                    set: set.to_owned(),
-                    recorded: recorded.clone(),
-                    found: replica_set_id.to_owned(),
-                });
-            }
-            None => record.insert(set.to_owned(), replica_set_id.to_owned()),
-        };
+        if !enter(&mut record, set, replica_set_id)? {
+            return Ok(());
+        }
         let text = serde_json::to_string(&record).map_err(|error| self.unusable("written", &error))?;
         // With the version: another writer's entry is never lost.
         let patch = json!({"metadata": {"resourceVersion": version}, "stringData": {KEY: text}});

@@ -1,7 +1,8 @@
 //! What a pass tells: the status, when it changed, and an Event when a condition turned.
 
-use crd::conditions::types;
+use crd::conditions::{reasons, types};
 use crd::{EventPipeline, EventPipelineStatus};
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -135,21 +136,32 @@ fn turned<'a>(before: &'a [Condition], now: &'a [Condition]) -> impl Iterator<It
     })
 }
 
+/// Tells of an object that this operator cannot read, and so cannot give a status.
+pub async fn unreadable(object: &ObjectReference, why: &str, context: &Context) {
+    let note = format!("it cannot be read: {why}; correct the field, or install the operator that knows it");
+    publish(EventType::Warning, reasons::INVALID_SPEC, &note, object, context).await;
+}
+
 async fn tell(pipeline: &EventPipeline, condition: &Condition, context: &Context) {
     let bad = (condition.type_ == types::STALLED) == (condition.status == "True");
-    let mut note = condition.message.clone();
+    let type_ = if bad { EventType::Warning } else { EventType::Normal };
+    publish(type_, &condition.reason, &condition.message, &pipeline.object_ref(&()), context).await;
+}
+
+/// Writes an Event. One that is lost is not worth a pass.
+async fn publish(type_: EventType, reason: &str, note: &str, object: &ObjectReference, context: &Context) {
+    let mut note = note.to_owned();
     while note.len() > NOTE_BYTES_MAX {
         note.pop();
     }
     let event = Event {
-        type_: if bad { EventType::Warning } else { EventType::Normal },
-        reason: condition.reason.clone(),
+        type_,
+        reason: reason.to_owned(),
         note: Some(note),
         action: "Reconcile".into(),
         secondary: None,
     };
-    // An Event that is lost is not worth a pass.
-    if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
+    if let Err(error) = context.recorder.publish(&event, object).await {
         tracing::debug!(%error, "an Event was not written");
     }
 }

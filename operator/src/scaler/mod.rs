@@ -5,7 +5,7 @@ mod busy;
 mod report;
 mod sample;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,27 +49,35 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
     let mut remembered: HashMap<String, Pipeline> = HashMap::new();
     let room = Arc::new(Semaphore::new(CONCURRENCY));
     let mut running: JoinSet<(String, Pipeline)> = JoinSet::new();
-    let mut away: std::collections::HashSet<String> = std::collections::HashSet::new();
+    // Whose decision is being made, by its task: one that breaks off must not keep its pipeline for ever.
+    let mut away: HashMap<tokio::task::Id, String> = HashMap::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => (),
             () = stop.cancelled() => return,
-            Some(done) = running.join_next() => {
-                if let Ok((key, pipeline)) = done {
-                    away.remove(&key);
-                    remembered.insert(key, pipeline);
+            Some(done) = running.join_next_with_id() => {
+                match done {
+                    Ok((task, (key, pipeline))) => {
+                        away.remove(&task);
+                        remembered.insert(key, pipeline);
+                    }
+                    Err(error) => {
+                        let key = away.remove(&error.id());
+                        tracing::error!(pipeline = key, %error, "a scaling decision broke off");
+                    }
                 }
                 continue;
             }
         }
         let all = pipelines.state();
-        let present: std::collections::HashSet<String> =
+        let present: HashSet<String> =
             all.iter().filter_map(|guarded| guarded.0.as_ref().ok().map(key)).collect();
         remembered.retain(|key, _| present.contains(key));
+        context.retain(&present);
         for guarded in all {
             let Ok(pipeline) = &guarded.0 else { continue };
             let key = key(pipeline);
-            if away.contains(&key) || pipeline.metadata.deletion_timestamp.is_some() {
+            if away.values().any(|busy| *busy == key) || pipeline.metadata.deletion_timestamp.is_some() {
                 continue;
             }
             let uid = pipeline.uid().unwrap_or_default();
@@ -79,9 +87,9 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
                 remembered.insert(key, known);
                 continue;
             }
-            away.insert(key.clone());
+            let busy = key.clone();
             let (context, room, guarded) = (Arc::clone(&context), Arc::clone(&room), Arc::clone(&guarded));
-            running.spawn(async move {
+            let task = running.spawn(async move {
                 let mut known = known;
                 let _permit = room.acquire_owned().await;
                 if let Ok(pipeline) = &guarded.0 {
@@ -95,6 +103,7 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
                 }
                 (key, known)
             });
+            away.insert(task.id(), busy);
         }
     }
 }

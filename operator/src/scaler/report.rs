@@ -38,9 +38,13 @@ pub async fn waiting(
     context: &Context,
 ) -> Result<(), Error> {
     let seen = ScalingSeen { workers_exist: false, certainty: Certainty::Unknown, at_maximum: false };
+    let condition = condition(pipeline, valid, &seen);
+    let said = json!(["waiting", condition.reason, condition.message, pipeline.metadata.generation]);
+    if reported.said.as_ref() == Some(&said) {
+        return Ok(());
+    }
     let kept = pipeline.status.as_ref().and_then(|status| status.scaling.clone());
-    write(pipeline, kept.as_ref(), &condition(pipeline, valid, &seen), json!("waiting"), reported, context)
-        .await
+    write(pipeline, kept.as_ref(), &condition, said, reported, context).await
 }
 
 /// A decision.
@@ -142,9 +146,6 @@ async fn write(
     reported: &mut Reported,
     context: &Context,
 ) -> Result<(), Error> {
-    if reported.said.as_ref() == Some(&said) && reported.at.is_some() && scaling.is_none() {
-        return Ok(());
-    }
     let name = pipeline.name_any();
     let mut status = json!({"conditions": [condition]});
     if let (Some(scaling), Some(status)) = (scaling, status.as_object_mut()) {

@@ -1,24 +1,45 @@
 //! `insert`, the way that events take: documents stay slices of the message that brought them.
 
 use bson::{Document, doc};
+use bytes::Bytes;
 
 use super::Mongod;
 use super::concern::Concern;
-use crate::arguments::Request;
+use crate::arguments::{Arguments, Request};
 use crate::codes;
 use crate::engine::WriteFault;
 use crate::refusal::Refusal;
 use crate::wire::BATCH_MAX;
 
-impl Mongod {
-    pub(super) async fn insert(&self, request: &Request) -> Result<Document, Refusal> {
+/// What an insert asks for, of a member and of a router alike.
+pub struct Insert {
+    /// All of its fields but the documents.
+    pub arguments: Arguments,
+    /// `database.collection`.
+    pub ns: String,
+    /// The documents, as they came.
+    pub documents: Vec<Bytes>,
+    /// Whether the first fault ends it.
+    pub ordered: bool,
+}
+
+impl Insert {
+    /// Reads it, and refuses what is not modelled.
+    pub fn read(request: &Request) -> Result<Self, Refusal> {
         let arguments = request.arguments()?;
         arguments.only(&["documents", "ordered", "bypassDocumentValidation"])?;
         let ns = arguments.ns()?;
         let documents = request.documents("documents")?;
         batch_size(documents.len())?;
-        let concern = Concern::parse(&arguments)?;
         let ordered = arguments.flag("ordered", true)?;
+        Ok(Self { arguments, ns, documents, ordered })
+    }
+}
+
+impl Mongod {
+    pub(super) async fn insert(&self, request: &Request) -> Result<Document, Refusal> {
+        let Insert { arguments, ns, documents, ordered } = Insert::read(request)?;
+        let concern = Concern::parse(&arguments)?;
         self.must_be_primary()?;
         let reply = self.sessions.once(&arguments, || {
             let _routed = self.at_revision(&ns, &arguments)?;

@@ -32,7 +32,7 @@ use crate::query::Projection;
 use crate::refusal::Refusal;
 use crate::wire::Reply;
 
-pub use inserts::{batch_size, int, write_error};
+pub use inserts::{Insert, batch_size, int, write_error};
 pub use lists::databases;
 pub use reads::{FIND, cursor_batch};
 pub use users::user_record;

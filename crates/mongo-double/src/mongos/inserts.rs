@@ -9,7 +9,7 @@ use super::routing::Place;
 use super::{Mongos, onward};
 use crate::arguments::{Arguments, Request, whole};
 use crate::codes;
-use crate::mongod::{batch_size, int, write_error};
+use crate::mongod::{Insert, int, write_error};
 use crate::peer::{Patience, call_all};
 use crate::query::{decoded, raw};
 use crate::refusal::Refusal;
@@ -27,12 +27,7 @@ struct Outcome {
 
 impl Mongos {
     pub(super) async fn insert(&self, request: &Request) -> Result<Document, Refusal> {
-        let arguments = request.arguments()?;
-        arguments.only(&["documents", "ordered", "bypassDocumentValidation"])?;
-        let ns = arguments.ns()?;
-        let documents = request.documents("documents")?;
-        batch_size(documents.len())?;
-        let ordered = arguments.flag("ordered", true)?;
+        let Insert { arguments, ns, documents, ordered } = Insert::read(request)?;
         let deadline = arguments.deadline()?;
         let command = self.with_default_concern(onward(&arguments, true));
         let mut outcome = Outcome::default();

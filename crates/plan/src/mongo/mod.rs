@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod collections;
+mod ladder;
 pub mod observed;
 mod of_pipeline;
 pub mod progress;
@@ -15,9 +16,10 @@ pub mod step;
 pub mod topology;
 
 pub use codes::{Class, Command, class};
+pub use ladder::next_step;
 pub use observed::Observed;
 pub use of_pipeline::{collections, wanted};
 pub use progress::{Progress, progress};
 pub use refusal::Refusal;
-pub use step::{Pace, Rung, Step, Wait, next_step};
+pub use step::{Pace, Rung, Step, Wait};
 pub use topology::Wanted;

@@ -1,8 +1,8 @@
 //! The cluster that a pipeline wants: its replica sets by the names of its pods, its users, its collections.
 
-use super::topology::{Collection, Index, ReplicaSet, Wanted};
+use super::topology::{Collection, Index, Wanted};
 use crate::names::{MONGODB_DATABASE, MONGODB_OPERATOR, MONGODB_USER};
-use crate::resources::mongodb::{self, ReplicaSet as Set};
+use crate::resources::mongodb;
 use crate::validate::ValidatedPipeline;
 
 /// The field that decides the shard: every query on events has it.
@@ -16,8 +16,8 @@ pub const DEAD_LETTERS: &str = "events_dlq";
 pub fn wanted(pipeline: &ValidatedPipeline) -> Wanted {
     let days = u64::try_from(pipeline.spec().mongodb.retention_days).unwrap_or(1);
     Wanted {
-        config: set(mongodb::config_set(pipeline)),
-        shards: mongodb::shard_sets(pipeline).into_iter().map(set).collect(),
+        config: mongodb::config_set(pipeline),
+        shards: mongodb::shard_sets(pipeline),
         routers: vec![mongodb::router_address(pipeline)],
         database: MONGODB_DATABASE.to_owned(),
         collections: collections(days),
@@ -43,8 +43,4 @@ pub fn collections(retention_days: u64) -> Vec<Collection> {
         ),
         collection(DEAD_LETTERS, vec![Index::on(&[("status", 1), ("reason.code", 1), ("lastFailedAt", -1)])]),
     ]
-}
-
-fn set(set: Set) -> ReplicaSet {
-    ReplicaSet { name: set.name, hosts: set.hosts }
 }

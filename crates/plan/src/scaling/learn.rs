@@ -2,7 +2,8 @@
 //!
 //! A full queue behind slow workers has two causes that look the same: a slow sink and slow events. So while saturated
 //! the capacity of a worker may rise but not fall; only the gain test, which compares two fleet sizes, may lower it.
-//! There are no probing steps: while the verdict is open the backlog grows and raises the fleet, and that is the test.
+//! While the verdict is open the backlog grows and raises the fleet, and that is the test. Only where events are older
+//! than promised already is one step taken for the test's own sake: `choose::overdue_and_slow`.
 
 use super::decision::Note;
 use super::number::{RATE_MAX, RATE_MIN, rate};

@@ -1,15 +1,16 @@
 //! Values that tests of the ladder start from.
 
 #![allow(dead_code, reason = "each test file uses some of these")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 
-use plan::mongo::Wanted;
 use plan::mongo::observed::{
     Cluster, CollectionSeen, DefaultConcern, Fault, IndexSeen, Initiated, Login, Member, Observed, Router,
     RouterState, SetConfig, ShardRow, State, UserSeen,
 };
 use plan::mongo::topology::{Collection, Index, ReplicaSet};
+use plan::mongo::{Pace, Step, Wanted, next_step};
 
 pub const TTL_DAYS: u64 = 30;
 
@@ -136,4 +137,38 @@ pub fn seen<'a>(observed: &'a mut Observed, name: &str) -> &'a mut CollectionSee
 
 pub fn users(observed: &mut Observed) -> &mut BTreeMap<String, UserSeen> {
     observed.users.as_mut().unwrap().as_mut().unwrap()
+}
+
+/// Starts from a ready cluster with one member a set.
+pub fn step_after(spoil: impl FnOnce(&mut Observed)) -> Step {
+    step_of(&wanted(1), spoil)
+}
+
+pub fn step_of(wanted: &Wanted, spoil: impl FnOnce(&mut Observed)) -> Step {
+    let mut observed = ready(wanted);
+    spoil(&mut observed);
+    next_step(wanted, &observed)
+}
+
+pub fn members<'a>(observed: &'a mut Observed, set: &str) -> &'a mut Vec<Member> {
+    observed.sets.get_mut(set).unwrap()
+}
+
+pub fn empty(observed: &mut Observed, set: &str) {
+    for member in members(observed, set) {
+        member.state = State::Ghost;
+        member.config = None;
+    }
+}
+
+pub fn assert_waits(step: &Step, pace: Pace, words: &str) {
+    let Step::Wait(wait) = step else { panic!("{step:?} is no wait") };
+    assert_eq!(wait.pace, pace, "{}", wait.message);
+    assert!(wait.message.contains(words), "{:?} does not say {words:?}", wait.message);
+}
+
+pub fn assert_refuses(step: &Step, reason: &str, words: &str) {
+    let Step::Refused(refusal) = step else { panic!("{step:?} is no refusal") };
+    assert_eq!(refusal.reason(), reason);
+    assert!(refusal.to_string().contains(words), "{refusal} does not say {words:?}");
 }

@@ -225,6 +225,12 @@ async fn the_api_says_how_it_is_and_what_it_takes() {
     let (status, problem) =
         post(&pipeline, "/api/v1/events", &json!({"type": "t", "userId": "u", "id": "while-away"})).await;
     assert_eq!((status, &problem["retryable"]), (503, &json!(true)), "{problem}");
+    let (status, problem) = get(&pipeline, "/api/v1/events/while-away?userId=u").await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (503, &json!("queue_unavailable")),
+        "not known is not 404: {problem}"
+    );
     assert_eq!(get(&pipeline, "/api/live").await.0, 200, "alive whatever is away");
     pipeline.stop().await;
 }

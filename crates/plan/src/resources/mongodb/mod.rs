@@ -7,24 +7,9 @@ mod router;
 use super::labels;
 use super::object::Object;
 use super::service;
+use crate::mongo::topology::ReplicaSet;
 use crate::names::{MONGODB_PORT, Part};
 use crate::validate::ValidatedPipeline;
-
-/// A replica set: its name is that of its Service and StatefulSet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplicaSet {
-    /// Its name; of a shard also the name under which the cluster knows it.
-    pub name: String,
-    /// Its members as `host:port`, full names that stay when pods get other addresses.
-    pub hosts: Vec<String>,
-}
-
-impl ReplicaSet {
-    /// `set/host,host`, sorted.
-    pub fn connection(&self) -> String {
-        format!("{}/{}", self.name, self.hosts.join(","))
-    }
-}
 
 /// The config servers.
 pub fn config_set(pipeline: &ValidatedPipeline) -> ReplicaSet {
