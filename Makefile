@@ -1,6 +1,9 @@
 # The two set-up commands are `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help deps run stop reset test test-crash lint generate bench fuzz e2e cluster cluster-down chart
+.PHONY: help deps run stop reset test test-crash lint generate bench fuzz e2e kind kind-check kind-down cluster cluster-down chart
+
+# Built with the whole workspace: alone it would choose other features, and so compile its dependencies again.
+xtask = cargo build --quiet --workspace --bins && $(target)/debug/xtask
 
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
@@ -22,17 +25,26 @@ reset: ## Forget its data, keys and people
 
 test: deps chart ## All tests, with real stores on free ports
 	@cargo build --workspace --all-targets
-	@cargo xtask test $(ARGS)
+	@$(target)/debug/xtask test $(ARGS)
 
 test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
 	@cargo build --workspace --all-targets
-	@cargo xtask test --package eventpipeline-testbed
+	@$(target)/debug/xtask test --package eventpipeline-testbed
 
 chart: ## Tests of the Helm chart; CHART_ARGS=--write makes its golden files again
 	@charts/test.sh $(CHART_ARGS)
 
 e2e: ## The operator on a real cluster, asserted (root on Debian, Go); ARGS=--keep leaves the cluster up
 	@e2e/run.sh $(ARGS)
+
+kind: ## The same on kind with the official stores (Docker); leaves a pipeline running on 127.0.0.1:3001
+	@e2e/kind.sh
+
+kind-check: ## Only the assertions of it
+	@e2e/kind.sh check $(ARGS)
+
+kind-down: ## Delete that cluster
+	@e2e/kind.sh down
 
 cluster: ## Build and start a real Kubernetes on this machine, without Docker (root); prints how to use it
 	@e2e/cluster/build.sh
@@ -44,10 +56,10 @@ cluster-down: ## Stop it and give back what it took
 lint: ## Format, clippy, tidy
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
-	@cargo xtask tidy
+	@$(xtask) tidy
 
 generate: ## Make .env.example and docs/openapi.json again
-	@cargo xtask generate
+	@$(xtask) generate
 
 bench: deps ## A first table of figures, as ratios to redis-benchmark in the same run
 	@cargo build --release --workspace --bins

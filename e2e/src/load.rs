@@ -35,6 +35,10 @@ pub struct Outcome {
 impl Outcome {
     fn add(&mut self, (events, told, sent): (Vec<Event>, Vec<Told>, Sent)) {
         events.iter().zip(told).for_each(|(event, told)| self.ledger.note(event.event_id(), told));
+        self.add_sums(sent);
+    }
+
+    fn add_sums(&mut self, sent: Sent) {
         self.sent.accepted += sent.accepted;
         self.sent.duplicates += sent.duplicates;
         self.sent.resent += sent.resent;
@@ -98,6 +102,20 @@ pub async fn send(sender: &Sender, run: &str, numbers: &[u64]) -> Result<Outcome
     outcome.add_rest(tasks).await?;
     outcome.took = began.elapsed();
     Ok(outcome)
+}
+
+/// Sends the events of these numbers, so many in each second.
+pub async fn send_paced(sender: &Sender, run: &str, numbers: &[u64], per_second: u64) -> Result<Outcome> {
+    let (began, mut all) = (Instant::now(), Outcome::default());
+    let mut second = interval(Duration::from_secs(1));
+    for chunk in numbers.chunks(usize::try_from(per_second).unwrap_or(BATCH)) {
+        second.tick().await;
+        let sent = send(sender, run, chunk).await?;
+        all.ledger.merge(sent.ledger);
+        all.add_sums(sent.sent);
+    }
+    all.took = began.elapsed();
+    Ok(all)
 }
 
 type Tasks = JoinSet<(Vec<Event>, Vec<Told>, Sent)>;

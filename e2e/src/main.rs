@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod facts;
 mod faults;
+mod forward;
 mod load;
 mod mongo;
 mod operator;
@@ -43,9 +44,9 @@ pub struct Options {
     /// The manifest of the pipeline under test.
     #[arg(long, default_value = "examples/e2e.yaml")]
     pub example: PathBuf,
-    /// Where ports of the node answer.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: String,
+    /// Where the pipeline's API answers; by default the example's port of the node, on 127.0.0.1.
+    #[arg(long)]
+    pub api: Option<String>,
     /// Only these scenarios, and `ready`, which the others need.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<Scenario>,

@@ -1,4 +1,4 @@
-//! What MongoDB itself says, asked at the addresses of its pods: who was initiated, what is sharded, what is stored.
+//! What MongoDB itself says, each server asked by itself: who was initiated, what is sharded, what is stored.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use mongodb::{Client, Database};
 
 use crate::cluster::{Look, until};
 use crate::error::{Error, Result, ensure};
+use crate::forward::Forward;
 use crate::operator;
 use crate::pipeline::Pipeline;
 
@@ -29,15 +30,30 @@ const STORED_TIMEOUT: Duration = Duration::from_mins(5);
 /// Documents of one answer while all are read.
 const READ_BATCH: u32 = 5_000;
 
-fn client(pod: &Pod, credential: Credential) -> Result<Client> {
-    let address = ServerAddress::Tcp { host: Pipeline::address(pod)?, port: Some(PORT) };
-    let options = ClientOptions::builder()
-        .hosts(vec![address])
-        .credential(credential)
-        .direct_connection(true)
-        .server_selection_timeout(SELECTION_TIMEOUT)
-        .build();
-    Client::with_options(options).map_err(Error::mongodb("make a client"))
+/// A server that is asked directly, and the way to it.
+struct Server {
+    client: Client,
+    _way: Forward,
+}
+
+impl Server {
+    async fn of(pod: &Pod, credential: Credential) -> Result<Self> {
+        let way = Forward::to(pod, PORT).await?;
+        let address = ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: Some(way.port) };
+        let options = ClientOptions::builder()
+            .hosts(vec![address])
+            .credential(credential)
+            .direct_connection(true)
+            .server_selection_timeout(SELECTION_TIMEOUT)
+            .build();
+        let client = Client::with_options(options).map_err(Error::mongodb("make a client"))?;
+        Ok(Self { client, _way: way })
+    }
+
+    /// Where the events are.
+    fn events(&self) -> Database {
+        self.client.database(DATABASE)
+    }
 }
 
 fn user(name: &str, password: &str, source: &str) -> Credential {
@@ -49,21 +65,16 @@ fn user(name: &str, password: &str, source: &str) -> Credential {
         .build()
 }
 
-/// A router, as one of the cluster's users: `eventpipeline`, who may read and write events, or the operator's.
-async fn router(pipeline: &Pipeline, name: &str, password_key: &str) -> Result<Client> {
+/// A router, as one of the cluster's users: `eventpipeline`, whom API and workers are, or the operator's.
+async fn router(pipeline: &Pipeline, name: &str, password_key: &str) -> Result<Server> {
     let password = pipeline.secret("mongodb", password_key).await?;
     let pods = pipeline.pods(Some("router")).await?;
     let pod = pods.first().ok_or_else(|| Error::Otherwise("there is no router".to_owned()))?;
-    client(pod, user(name, &password, "admin"))
-}
-
-/// The events, through a router, as the user that API and workers have.
-async fn events(pipeline: &Pipeline) -> Result<Database> {
-    Ok(router(pipeline, "eventpipeline", "password").await?.database(DATABASE))
+    Server::of(pod, user(name, &password, "admin")).await
 }
 
 /// One member of each replica set by the set's name, as the user that every member knows by the key file.
-async fn members(pipeline: &Pipeline) -> Result<BTreeMap<String, Client>> {
+async fn members(pipeline: &Pipeline) -> Result<BTreeMap<String, Server>> {
     let key = pipeline.secret("mongodb", "keyfile").await?;
     let key: String = key.split_whitespace().collect();
     let mut pods = pipeline.pods(Some("config")).await?;
@@ -71,7 +82,7 @@ async fn members(pipeline: &Pipeline) -> Result<BTreeMap<String, Client>> {
     let mut members = BTreeMap::new();
     for pod in &pods {
         if let Some(set) = pod.name_any().strip_suffix("-0") {
-            members.insert(set.to_owned(), client(pod, user("__system", &key, "local"))?);
+            members.insert(set.to_owned(), Server::of(pod, user("__system", &key, "local")).await?);
         }
     }
     Ok(members)
@@ -85,8 +96,8 @@ async fn shards(pipeline: &Pipeline) -> Result<Vec<String>> {
 
 /// Both shards are registered and both collections are spread over them by hashed userId, in the cluster's own words.
 pub async fn sharded(pipeline: &Pipeline) -> Result<()> {
-    let client = router(pipeline, "eventpipeline-operator", "operator-password").await?;
-    let list = client.database("admin").run_command(doc! {"listShards": 1}).await;
+    let router = router(pipeline, "eventpipeline-operator", "operator-password").await?;
+    let list = router.client.database("admin").run_command(doc! {"listShards": 1}).await;
     let list = list.map_err(Error::mongodb("list the shards"))?;
     let entries =
         list.get_array("shards").map_err(|error| Error::Otherwise(format!("listShards: {error}")))?;
@@ -97,7 +108,8 @@ pub async fn sharded(pipeline: &Pipeline) -> Result<()> {
     ensure(registered == wanted, || format!("registered are {registered:?}, wanted {wanted:?}"))?;
     for collection in COLLECTIONS {
         let namespace = format!("{DATABASE}.{collection}");
-        let found = client
+        let found = router
+            .client
             .database("config")
             .collection::<Document>("collections")
             .find_one(doc! {"_id": &namespace})
@@ -124,7 +136,7 @@ pub async fn initiated_once(pipeline: &Pipeline, log: &str) -> Result<()> {
     let members = members(pipeline).await?;
     for set in &sets {
         let member = members.get(set).ok_or_else(|| Error::Otherwise(format!("{set} has no member 0")))?;
-        let reply = member.database("admin").run_command(doc! {"replSetGetConfig": 1}).await;
+        let reply = member.client.database("admin").run_command(doc! {"replSetGetConfig": 1}).await;
         let reply = reply.map_err(Error::mongodb(format!("read the configuration of {set}")))?;
         let settings = reply.get_document("config").and_then(|config| config.get_document("settings"));
         let id = settings.and_then(|settings| settings.get_object_id("replicaSetId"));
@@ -140,7 +152,8 @@ pub async fn initiated_once(pipeline: &Pipeline, log: &str) -> Result<()> {
 /// Waits until everything acknowledged is stored, and holds every event against what is there: each once, nothing else,
 /// no dead letter, and no `_id` on two shards.
 pub async fn stored_once(pipeline: &Pipeline, ledger: &Ledger) -> Result<Verdict> {
-    let database = events(pipeline).await?;
+    let router = router(pipeline, "eventpipeline", "password").await?;
+    let database = router.events();
     let acknowledged = ledger.count(Told::Acknowledged) as u64;
     until("everything acknowledged is stored", STORED_TIMEOUT, async || {
         let mut there = 0;
@@ -176,7 +189,7 @@ async fn on_one_shard_each(pipeline: &Pipeline, verdict: &Verdict) -> Result<()>
             members.get(shard).ok_or_else(|| Error::Otherwise(format!("{shard} has no member 0")))?;
         let attempted = || format!("read the ids on {shard}");
         let cursor = member
-            .database(DATABASE)
+            .events()
             .collection::<Document>("events")
             .find(doc! {})
             .projection(doc! {"_id": 1})

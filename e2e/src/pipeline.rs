@@ -109,12 +109,6 @@ impl Pipeline {
         all_pods_ready(&pipeline.spec, &pods).map_err(Error::Otherwise)
     }
 
-    /// Where a pod is reached: pods of this cluster are, from the machine it runs on.
-    pub fn address(pod: &Pod) -> Result<String> {
-        let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
-        address.ok_or_else(|| Error::Otherwise(format!("pod {} has no address", pod.name_any())))
-    }
-
     /// Takes the finalizers off all pipelines of a namespace.
     pub async fn release_all(cluster: &Cluster, namespace: &str) -> Result<()> {
         // The definition may be gone, and every pipeline with it.

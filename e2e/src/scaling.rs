@@ -17,6 +17,9 @@ use crate::world::World;
 const SLOW_MS: u32 = 3_000;
 /// One worker would need 90 s for them, six times the drain target of the example.
 const EVENTS: u64 = 60_000;
+/// Far fewer than a worker was seen to store, so that it is not the arrivals that ask for more workers.
+const EVENTS_PER_SECOND: u64 = 3_000;
+const FOR_BACKLOG: &str = "BacklogAboveTarget";
 const RUN: &str = "scaling";
 /// Workers were learned as fast, so events have to be older than `maxAgeSeconds` (30 s) before one more is tried; by
 /// itself the backlog is gone after 90 s.
@@ -44,7 +47,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
     }
     let sent = async {
         let numbers: Vec<u64> = (0..EVENTS).collect();
-        let outcome = load::send(&world.sender().await?, RUN, &numbers).await?;
+        let outcome = load::send_paced(&world.sender().await?, RUN, &numbers, EVENTS_PER_SECOND).await?;
         outcome.all_acknowledged(numbers.len())?;
         Ok(outcome)
     };
@@ -54,7 +57,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
     else {
         return;
     };
-    let what = "status.scaling has a decision for more workers, with its reason and numbers";
+    let what = "for the backlog status.scaling has a decision for more workers, with its numbers";
     if let Some(decision) = report.check(what, async { decision }).await {
         note(&format!("{}: {}", decision.reason, decision.message));
         let what = "an Event of the EventPipeline tells the same decision";
@@ -115,7 +118,7 @@ fn rolled_out(workers: &Deployment) -> bool {
         && status.ready_replicas == wanted
 }
 
-/// The first decision for more than one worker that stands in the status.
+/// The first decision for more workers that the backlog asked for and that stands in the status.
 async fn rise(pipeline: &Pipeline) -> Result<ScalingStatus> {
     until("a decision asks for more workers", RISE_TIMEOUT, async || {
         let status = pipeline.get().await?.status.unwrap_or_default();
@@ -134,7 +137,8 @@ async fn rise(pipeline: &Pipeline) -> Result<ScalingStatus> {
             have("numbers in the message", scaling.message.contains(|c: char| c.is_ascii_digit()));
             missing
         };
-        if scaling.desired > scaling.current.max(1) && complete().is_empty() {
+        let for_backlog = scaling.reason == FOR_BACKLOG;
+        if for_backlog && scaling.desired > scaling.current.max(1) && complete().is_empty() {
             return Ok(Look::There(scaling));
         }
         Ok(Look::NotYet(format!("{} (lacks {:?})", scaling.message, complete())))

@@ -49,7 +49,10 @@ impl World {
                 .ok_or_else(|| Error::Otherwise(format!("{} has no {pointer}", options.example.display())))
         };
         let name = field("/metadata/name")?.as_str().unwrap_or_default().to_owned();
-        let api = format!("http://{}:{}", options.host, field("/spec/api/nodePort")?);
+        let api = match &options.api {
+            Some(api) => api.clone(),
+            None => format!("http://127.0.0.1:{}", field("/spec/api/nodePort")?),
+        };
         let operator = Operator {
             cluster: cluster.clone(),
             chart: options.chart.clone(),
