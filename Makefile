@@ -61,9 +61,11 @@ lint: ## Format, clippy, tidy
 generate: ## Make .env.example and docs/openapi.json again
 	@$(xtask) generate
 
-bench: deps ## A first table of figures, as ratios to redis-benchmark in the same run
+bench: deps ## Figures, as ratios to redis-benchmark in the same run; as root on Debian those of the operator, too
 	@cargo build --release --workspace --bins
-	@cargo run --release --package eventpipeline-testbed --bin bench
+	@$(target)/release/bench
+	@if [ "$$(id -u)" = 0 ]; then PROFILE=release e2e/run.sh --only scaling,figures; \
+	  else echo "the operator's figures need a cluster, and that needs root: see make e2e"; fi
 
 fuzz: ## Fuzz the parser and the frame decoder, a minute each
 	@command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked

@@ -4,7 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . e2e/cluster/settings.sh
-built="${CARGO_TARGET_DIR:-target}/debug"
+export PROFILE=${PROFILE:-debug} # or release, whose figures count
+built="${CARGO_TARGET_DIR:-target}/$PROFILE"
+release=()
+[ "$PROFILE" = debug ] || release=(--release)
 
 keep='' arguments=()
 for argument in "$@"; do
@@ -54,7 +57,7 @@ step() { # WHAT COMMAND…
   printf '       %6d s  %s\n' $((SECONDS - began)) "$what"
 }
 step "the cluster's programs are there" e2e/cluster/build.sh
-step "our programs are built" cargo build --workspace --bins
+step "our programs are built" cargo build --workspace --bins "${release[@]}"
 up() { e2e/cluster/up.sh >/dev/null; }
 step "the cluster is up" up
 step "the images are in it" e2e/images.sh

@@ -14,6 +14,7 @@ use crate::operator::Operator;
 use crate::pipeline::{Pipeline, READY_TIMEOUT};
 use crate::report::{Report, note, scenario};
 use crate::world::{self, World};
+use crate::{away, lost};
 
 /// Steps with a replica set initiated behind and work before them.
 const MIDDLE: [&str; 8] =
@@ -27,9 +28,11 @@ const BETWEEN_FAULTS: Duration = Duration::from_secs(5);
 /// Carries it out.
 pub async fn run(world: &mut World, report: &mut Report) {
     interrupted(world, report).await;
+    lost::run(world, report).await;
     // It takes its time: the namespace controller looks again only when pods have used half of their grace.
     let deleted = world.cluster.delete_namespace(world::INTERRUPTED).await;
     under_load(world, report).await;
+    away::run(world, report).await;
     let gone = async {
         deleted?;
         world.cluster.namespace_gone(world::INTERRUPTED).await
@@ -39,9 +42,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
 
 async fn interrupted(world: &World, report: &mut Report) {
     scenario("4a. The operator killed in the middle of the bootstrap");
-    let name = "interrupted".to_owned();
-    let pipeline =
-        Pipeline { cluster: world.cluster.clone(), namespace: world::INTERRUPTED.to_owned(), name };
+    let pipeline = world.interrupted();
     let what = "a second pipeline begins its bootstrap, and the operator is killed";
     let Some((step, before)) = report.check(what, interrupt(world, &pipeline)).await else { return };
     note(&format!("at step {step}"));

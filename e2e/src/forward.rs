@@ -42,9 +42,12 @@ impl Forward {
             .map_err(|error| failed(&error.to_string()))?;
         let mut line = String::new();
         if let Some(stdout) = kubectl.stdout.take() {
-            let read = timeout(START_TIMEOUT, BufReader::new(stdout).read_line(&mut line)).await;
+            let mut stdout = BufReader::new(stdout);
+            let read = timeout(START_TIMEOUT, stdout.read_line(&mut line)).await;
             read.map_err(|_| failed("kubectl port-forward says nothing"))?
                 .map_err(|error| failed(&error.to_string()))?;
+            // It has a line for each connection, and would end if nobody took them.
+            tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         }
         let local = line.strip_prefix(LISTENS).and_then(|rest| rest.split(' ').next()?.parse().ok());
         if let Some(port) = local {

@@ -3,14 +3,18 @@
 //!
 //! One file a scenario, in the order in which they run; each takes the pipeline as the one before left it.
 
+mod away;
 mod cluster;
 mod deletion;
 mod error;
 mod events;
 mod facts;
 mod faults;
+mod figures;
 mod forward;
 mod load;
+mod lost;
+mod mistakes;
 mod mongo;
 mod operator;
 mod pipeline;
@@ -31,7 +35,7 @@ use report::Report;
 use world::World;
 
 /// What must be seen of the operator on a real cluster. `make e2e` starts a cluster and runs this; on a cluster of your
-/// own (KUBECONFIG) it makes and deletes the namespaces eventpipeline-system, e2e and e2e-interrupted.
+/// own (KUBECONFIG) it makes and deletes the namespaces eventpipeline-system, e2e, e2e-interrupted, e2e-mistakes and e2e-many.
 #[derive(Parser, Debug)]
 #[command(name = "e2e", version)]
 pub struct Options {
@@ -61,10 +65,14 @@ pub enum Scenario {
     Scaling,
     /// Operator, worker and API killed.
     Faults,
+    /// What people get wrong, and what they are told.
+    Mistakes,
     /// Nothing is written while nothing happens.
     Steady,
     /// Deletion, and what it leaves.
     Deletion,
+    /// What the operator costs; only when it is asked for, since it takes some minutes.
+    Figures,
 }
 
 #[tokio::main]
@@ -105,8 +113,14 @@ async fn run(options: &Options) -> Result<bool> {
         if wanted(Scenario::Faults) {
             faults::run(&mut world, &mut report).await;
         }
+        if wanted(Scenario::Mistakes) {
+            mistakes::run(&world, &mut report).await;
+        }
         if wanted(Scenario::Steady) {
             steady::run(&world, &mut report).await;
+        }
+        if options.only.contains(&Scenario::Figures) {
+            figures::run(&world, &mut report).await;
         }
         if wanted(Scenario::Deletion) {
             deletion::run(&mut world, &mut report).await;

@@ -19,6 +19,8 @@ use crate::pipeline::Pipeline;
 
 /// Of every server.
 const PORT: u16 = 27017;
+/// The code of `replSetGetConfig` on a member that nobody initiated.
+const NOT_YET_INITIALIZED: i32 = 94;
 /// The database of the events.
 const DATABASE: &str = "eventpipeline";
 /// The collections that the workers write.
@@ -147,6 +149,22 @@ pub async fn initiated_once(pipeline: &Pipeline, log: &str) -> Result<()> {
         ensure(times <= 1, || format!("the operator initiated {set} {times} times"))?;
     }
     Ok(())
+}
+
+/// Asks member 0 of a set itself: it is there, and nobody initiated it.
+pub async fn uninitiated(pipeline: &Pipeline, set: &str) -> Result<()> {
+    until(&format!("member 0 of {set} answers"), SELECTION_TIMEOUT * 3, async || {
+        let members = members(pipeline).await?;
+        let member = members.get(set).ok_or_else(|| Error::Otherwise(format!("{set} has no member 0")))?;
+        let reply = member.client.database("admin").run_command(doc! {"replSetGetConfig": 1}).await;
+        match reply.map_err(|error| *error.kind) {
+            Err(mongodb::error::ErrorKind::Command(error)) if error.code == NOT_YET_INITIALIZED => {
+                Ok(Look::There(()))
+            }
+            other => Ok(Look::NotYet(format!("{other:?}"))),
+        }
+    })
+    .await
 }
 
 /// Waits until everything acknowledged is stored, and holds every event against what is there: each once, nothing else,

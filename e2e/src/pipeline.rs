@@ -10,11 +10,14 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, Look, is_ready, until};
+use crate::cluster::{Cluster, Look, is_ready, until, when};
 use crate::error::{Error, Result, ensure};
 
 /// From nothing to ready on two slow cores; the bootstrap waits for an election of each set.
 pub const READY_TIMEOUT: Duration = Duration::from_mins(6);
+
+/// A pod without a node is given 30 s before it is called a trouble, and an external store is asked twice a minute.
+const TOLD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A pipeline.
 #[derive(Clone)]
@@ -91,6 +94,23 @@ impl Pipeline {
             Ok(readiness(&pipeline).map_or_else(Look::NotYet, |()| Look::There(pipeline)))
         })
         .await
+    }
+
+    /// Waits until a condition has this status and reason, and these words in its message, which is returned.
+    pub async fn says(&self, type_: &str, status: &str, reason: &str, words: &[&str]) -> Result<String> {
+        let mut message = String::new();
+        until(&format!("{type_} is {status}, {reason}"), TOLD_TIMEOUT, async || {
+            let conditions = self.get().await?.status.unwrap_or_default().conditions;
+            let Some(found) = conditions.iter().find(|condition| condition.type_ == type_) else {
+                return Ok(Look::NotYet("it is not there".to_owned()));
+            };
+            message.clone_from(&found.message);
+            let told = found.status == status && found.reason == reason;
+            let complete = words.iter().all(|word| found.message.contains(word));
+            Ok(when(told && complete, || format!("{} {}: {}", found.status, found.reason, found.message)))
+        })
+        .await?;
+        Ok(format!("{type_} {status} {reason}: {message}"))
     }
 
     /// Waits until it is ready and each of its pods is there and ready, so that nothing is still ending or starting.

@@ -19,7 +19,8 @@ const SLOW_MS: u32 = 3_000;
 const EVENTS: u64 = 60_000;
 /// Far fewer than a worker was seen to store, so that it is not the arrivals that ask for more workers.
 const EVENTS_PER_SECOND: u64 = 3_000;
-const FOR_BACKLOG: &str = "BacklogAboveTarget";
+/// After other scenarios the backlog asks; when workers never were busy before, the law still tries what they do.
+const FOR_BACKLOG: [&str; 2] = ["BacklogAboveTarget", "LearningCapacity"];
 const RUN: &str = "scaling";
 /// Workers were learned as fast, so events have to be older than `maxAgeSeconds` (30 s) before one more is tried; by
 /// itself the backlog is gone after 90 s.
@@ -137,7 +138,7 @@ async fn rise(pipeline: &Pipeline) -> Result<ScalingStatus> {
             have("numbers in the message", scaling.message.contains(|c: char| c.is_ascii_digit()));
             missing
         };
-        let for_backlog = scaling.reason == FOR_BACKLOG;
+        let for_backlog = FOR_BACKLOG.contains(&scaling.reason.as_str()) && scaling.lag_events > Some(0);
         if for_backlog && scaling.desired > scaling.current.max(1) && complete().is_empty() {
             return Ok(Look::There(scaling));
         }

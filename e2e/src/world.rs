@@ -20,8 +20,12 @@ use crate::pipeline::Pipeline;
 pub const NAMESPACE: &str = "e2e";
 /// Where the one is whose bootstrap is interrupted.
 pub const INTERRUPTED: &str = "e2e-interrupted";
+/// Where mistakes are made.
+pub const MISTAKES: &str = "e2e-mistakes";
+/// Where many pipelines are at once.
+pub const MANY: &str = "e2e-many";
 /// Every namespace that a run makes.
-pub const NAMESPACES: [&str; 3] = [NAMESPACE, INTERRUPTED, operator::NAMESPACE];
+pub const NAMESPACES: [&str; 5] = [NAMESPACE, INTERRUPTED, MISTAKES, MANY, operator::NAMESPACE];
 
 /// What the scenarios share.
 pub struct World {
@@ -60,6 +64,12 @@ impl World {
         };
         let pipeline = Pipeline { cluster: cluster.clone(), namespace: NAMESPACE.to_owned(), name };
         Ok(Self { cluster, operator, manifest, pipeline, ledger: Ledger::default(), api })
+    }
+
+    /// The one whose bootstrap is interrupted.
+    pub fn interrupted(&self) -> Pipeline {
+        let (namespace, name) = (INTERRUPTED.to_owned(), "interrupted".to_owned());
+        Pipeline { cluster: self.cluster.clone(), namespace, name }
     }
 
     /// A sender to the pipeline's API with its first key.

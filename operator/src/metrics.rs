@@ -21,6 +21,8 @@ pub struct Metrics {
     pub seconds: Histogram,
     /// Objects written.
     pub writes: Counter,
+    /// From the first question to Redis to the scale that the API server has, of decisions that changed something.
+    pub scaling_seconds: Histogram,
     /// Decisions that changed the number of workers.
     pub scalings: Counter,
     /// Pipelines that are looked after.
@@ -33,6 +35,7 @@ impl Default for Metrics {
             passes: Family::default(),
             seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
             writes: Counter::default(),
+            scaling_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 12)),
             scalings: Counter::default(),
             pipelines: Gauge::default(),
         }
@@ -53,6 +56,11 @@ impl Metrics {
                 "eventpipeline_operator_writes",
                 "Objects written; none in a steady state",
                 self.writes.clone(),
+            );
+            registry.register(
+                "eventpipeline_operator_scaling_seconds",
+                "From a sample of the lag to the number of workers written, where it changed",
+                self.scaling_seconds.clone(),
             );
             registry.register(
                 "eventpipeline_operator_scalings",

@@ -12,12 +12,22 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::process::Process;
+
 /// Says whether the service can do its work now, and if not, why in a few words.
 pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// The metrics of a service.
-#[derive(Clone, Default)]
+/// The metrics of a service, and of its process.
+#[derive(Clone)]
 pub struct Metrics(Arc<Mutex<Registry>>);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process));
+        Self(Arc::new(Mutex::new(registry)))
+    }
+}
 
 impl Metrics {
     /// Registers metrics; names get no prefix.

@@ -3,6 +3,7 @@
 
 pub mod inside;
 pub mod lifecycle;
+mod process;
 pub mod program;
 pub mod settings;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 mod class;
 mod dead_letter;
 mod indexes;
+mod words;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use mongodb::{Client, Collection, Database};
 pub use class::{Class, EventFault, InsertFault, class, insert_fault};
 pub use dead_letter::{DeadLetter, PayloadKind, Place, Reason, Status, write_dead_letter};
 pub use indexes::{Indexes, ensure_indexes};
+pub use words::words;
 
 /// Collection of the events.
 pub const EVENTS: &str = "events";

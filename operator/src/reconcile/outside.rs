@@ -69,8 +69,8 @@ async fn mongodb(url: &str) -> (Answer, Option<i64>) {
         Ok(Ok(count)) => (Answer::Answered, i64::try_from(count).ok()),
         Ok(Err(error)) => {
             let answer = match error.kind.as_ref() {
-                mongodb::error::ErrorKind::Authentication { .. } => Answer::Refused(error.to_string()),
-                _ => Answer::Unreachable(error.to_string()),
+                mongodb::error::ErrorKind::Authentication { .. } => Answer::Refused(store::words(&error)),
+                _ => Answer::Unreachable(store::words(&error)),
             };
             (answer, None)
         }

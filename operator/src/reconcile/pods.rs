@@ -37,7 +37,7 @@ pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, now: Timestamp) ->
         pod.metadata.labels.as_ref().and_then(|l| l.get(labels::COMPONENT)).map(String::as_str)
             == Some(part.word())
     });
-    pods.trouble = own.find_map(|pod| trouble(pod, now)).or(refused);
+    pods.trouble = own.find_map(|pod| trouble(pod, storage_class(valid, part), now)).or(refused);
     pods
 }
 
@@ -63,8 +63,20 @@ fn refused(workload: &Value) -> Option<Trouble> {
     })
 }
 
+/// The class that the part's volumes are asked of; none: the cluster's default.
+fn storage_class(valid: &ValidatedPipeline, part: Part) -> Option<&str> {
+    let spec = valid.spec();
+    let class = match part {
+        Part::Redis => &spec.redis.storage_class_name,
+        Part::Postgres => &spec.postgres.storage_class_name,
+        Part::Config | Part::Shard => &spec.mongodb.storage_class_name,
+        Part::Api | Part::Console | Part::Worker | Part::Router => &None,
+    };
+    class.as_deref()
+}
+
 /// What keeps a pod from getting ready and will not pass by itself.
-fn trouble(pod: &Pod, now: Timestamp) -> Option<Trouble> {
+fn trouble(pod: &Pod, class: Option<&str>, now: Timestamp) -> Option<Trouble> {
     if pod.metadata.deletion_timestamp.is_some() {
         return None;
     }
@@ -85,10 +97,12 @@ fn trouble(pod: &Pod, now: Timestamp) -> Option<Trouble> {
     let message = unscheduled.message.as_deref().unwrap_or_default();
     let lower = message.to_lowercase();
     if lower.contains("storageclass") || lower.contains("persistentvolumeclaim") {
+        let asked =
+            class.map_or("of the default class".to_owned(), |class| format!("of storageClassName `{class}`"));
         return Some(Trouble {
             reason: reasons::STORAGE_CLASS_MISSING,
             message: format!(
-                "{name} waits for its volume: {message}; set storageClassName to a class that `kubectl get storageclass` lists, or make one the default"
+                "{name} waits for its volume {asked}: {message}; the class must be one that `kubectl get storageclass` lists, and a volume of it must be free or be made"
             ),
         });
     }

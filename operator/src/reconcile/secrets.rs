@@ -46,6 +46,7 @@ pub async fn read(namespace: &str, name: &str, context: &Context) -> Result<Opti
 pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secrets, Error> {
     let namespace = valid.names().namespace();
     let mut secrets = Secrets::default();
+    let mut lacking_all = Vec::new();
     for wanted in wanted(valid) {
         let there = match read(namespace, &wanted.name, context).await? {
             Some(there) => there,
@@ -54,12 +55,11 @@ pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secr
         let keys = there.data.iter().flatten().map(|(key, _)| key.as_str());
         let lacking = missing(&wanted, keys);
         if !lacking.is_empty() {
-            let message = format!(
+            lacking_all.push(format!(
                 "Secret {} lacks {}: it is never made anew, since what was set up with it would not open; restore it from a copy",
                 wanted.name,
                 lacking.join(", ")
-            );
-            secrets.trouble = Some(Trouble { reason: reasons::SECRET_MISSING, message });
+            ));
         }
         secrets.values.insert(wanted.name, there);
     }
@@ -68,13 +68,15 @@ pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secr
         let has_key = there.as_ref().is_some_and(|secret| value(secret, required.key).is_some());
         if !has_key {
             let what = if there.is_none() { "is not there" } else { "lacks this key" };
-            let message = format!(
+            lacking_all.push(format!(
                 "{} names Secret {}, which {what}: create it with the key `{}`",
                 required.field, required.name, required.key
-            );
-            secrets.trouble = Some(Trouble { reason: reasons::SECRET_MISSING, message });
+            ));
         }
         secrets.values.extend(there.map(|secret| (required.name, secret)));
+    }
+    if !lacking_all.is_empty() {
+        secrets.trouble = Some(Trouble { reason: reasons::SECRET_MISSING, message: lacking_all.join("; ") });
     }
     Ok(secrets)
 }

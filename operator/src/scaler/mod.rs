@@ -126,6 +126,7 @@ impl Pipeline {
 
     async fn once(&mut self, pipeline: &EventPipeline, context: &Context) -> Result<(), Error> {
         let Ok(valid) = plan::validate(pipeline, &context.installation) else { return Ok(()) };
+        let began = Instant::now();
         let Some(observation) = self.sampler.sample(&valid, context).await? else {
             return report::waiting(pipeline, &valid, &mut self.reported, context).await;
         };
@@ -135,6 +136,7 @@ impl Pipeline {
             && valid.spec().workers.scaling == Scaling::Lag;
         if obeyed && decision.desired != decision.current {
             self.scale(pipeline, &valid, &decision, context).await?;
+            context.metrics.scaling_seconds.observe(began.elapsed().as_secs_f64());
         }
         remember(&valid, &observation, &decision, context);
         report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await

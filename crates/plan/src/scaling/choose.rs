@@ -161,13 +161,15 @@ fn without_numbers(state: &State, seen: &Seen, spec: &Spec) -> Option<(u32, Reas
     None
 }
 
-/// No worker was busy yet: one, then doubling per settled start-up. More would be a guess.
+/// No worker was busy yet: one, then doubling per settled start-up while events wait. More would be a guess.
 fn learning(state: &State, seen: &Seen, spec: &Spec) -> Choice {
     let n = seen.current;
     let rested = since(seen.at, state.last_up) > state.startup + LEARNING_BEYOND_STARTUP_SECONDS;
+    // The first events after a rest are in flight between poll and read; where no age is read, what waits waits.
+    let waits = seen.backlog() > 0.0 && seen.oldest.is_none_or(|age| age > IN_FLIGHT_SECONDS);
     let desired = if n == 0 {
         1
-    } else if seen.ready >= n && seen.backlog() > 0.0 && rested {
+    } else if seen.ready >= n && waits && rested {
         n.saturating_mul(2).min(step(n, spec)).min(spec.max_replicas)
     } else {
         n

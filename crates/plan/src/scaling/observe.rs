@@ -5,7 +5,7 @@ use super::number::{self, AMOUNT_MAX, TIME_MAX};
 use super::observation::Observation;
 use super::rates::ArrivalRates;
 use super::spec::Spec;
-use super::state::{READIES_MAX, State};
+use super::state::{READIES_MAX, STARTUP_SECONDS_MAX, State};
 
 /// Lines running that must look like a phantom lag.
 const PHANTOM_LINES: u32 = 3;
@@ -224,7 +224,7 @@ fn startup(state: &mut State, seen: &Seen) {
     ups.retain(|(asked, count)| {
         let there = seen.ready >= *count;
         if there {
-            *startup = (*startup + 0.5 * ((seen.at - asked) - *startup)).min(TIME_MAX);
+            *startup = (*startup + 0.5 * ((seen.at - asked) - *startup)).min(STARTUP_SECONDS_MAX);
         }
         !there
     });

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::{RATE_MAX, RATE_MIN, TIME_MAX, micro, milli};
-use super::state::{DESIRES_MAX, STARTUP_SECONDS, State};
+use super::state::{DESIRES_MAX, STARTUP_SECONDS, STARTUP_SECONDS_MAX, State};
 use super::window::{End, Window};
 
 /// Unknown fields are ignored and missing ones take their start value, so that releases can read each other's.
@@ -50,7 +50,10 @@ impl From<Saved> for State {
         let mut state = Self {
             base: saved.base.filter(|base| (0.0..=RATE_MAX).contains(base)),
             mu: rate(saved.mu),
-            startup: saved.startup.filter(|s| (0.0..=TIME_MAX).contains(s)).unwrap_or(STARTUP_SECONDS),
+            startup: saved
+                .startup
+                .filter(|s| (0.0..=STARTUP_SECONDS_MAX).contains(s))
+                .unwrap_or(STARTUP_SECONDS),
             peak: Window::of(
                 End::Greatest,
                 saved.peak.filter(|(at, peak)| at.abs() <= TIME_MAX && (0.0..=RATE_MAX).contains(peak)),

@@ -11,6 +11,8 @@ use super::window::{End, Window};
 
 /// A guess between a warm and a cold node; two raises correct it.
 pub(super) const STARTUP_SECONDS: f64 = 30.0;
+/// A pod that takes longer is stuck, not starting: learned from, it would keep every later decision waiting.
+pub(super) const STARTUP_SECONDS_MAX: f64 = 300.0;
 /// Changes of `desired` remembered: under the law a period holds two; a person with `kubectl scale` may do more.
 /// It also bounds what is saved.
 pub(super) const DESIRES_MAX: usize = 64;

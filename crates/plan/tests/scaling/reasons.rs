@@ -261,3 +261,25 @@ fn sink_errors_are_told_and_steer_nothing() {
     assert!(b.notes.contains(&Note::SinkErrors));
     assert_eq!((a.desired, a.reason), (b.desired, b.reason));
 }
+
+#[test]
+fn while_capacity_is_unknown_the_first_event_in_flight_does_not_double_the_fleet_and_one_that_waits_does() {
+    let mut hand = Hand::new(defaults(), 1);
+    hand.keep_up(4, 0.0);
+    let in_flight = hand.next(1.0, 0.0, Some(5.0), Some(0.4));
+    assert_eq!((in_flight.desired, in_flight.reason), (1, Reason::LearningCapacity));
+    let waits = hand.next(1.0, 0.0, Some(10.0), Some(5.4));
+    assert_eq!((waits.desired, waits.reason), (2, Reason::LearningCapacity));
+}
+
+#[test]
+fn a_pod_that_took_an_hour_to_start_does_not_make_every_later_decision_wait_for_hours() {
+    let mut hand = Hand::new(defaults(), 1);
+    hand.next(1.0, 0.0, Some(10.0), Some(5.4));
+    hand.fleet(1, 1);
+    hand.line.at += 3600.0;
+    hand.next(0.0, 0.0, Some(10.0), Some(3600.0));
+    hand.fleet(2, 0);
+    let decision = hand.next(0.0, 0.0, Some(10.0), Some(3605.0));
+    assert!(decision.startup <= 300.0, "{}", decision.startup);
+}
