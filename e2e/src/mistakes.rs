@@ -177,6 +177,6 @@ async fn older_definition(world: &World) -> Result<String> {
     change(json!({"op": "add", "path": format!("{properties}/{field}"), "value": kept})).await?;
     let line = told?;
     let message = serde_json::from_str::<Value>(&line).ok();
-    let message = message.as_ref().and_then(|line| line.pointer("/fields/message")?.as_str());
+    let message = message.as_ref().and_then(|line| line.pointer("/message")?.as_str());
     Ok(message.unwrap_or(&line).to_owned())
 }

@@ -25,6 +25,13 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Policy(_))
     }
+
+    /// Whether Redis does not take the user or password, or asks for one.
+    pub fn is_refused_login(&self) -> bool {
+        let Self::Redis(error) = self else { return false };
+        error.kind() == redis::ErrorKind::AuthenticationFailed
+            || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+    }
 }
 
 /// Whether Redis says that the stream's group is gone: after its data were lost, or a fresh Redis took its place.

@@ -28,10 +28,30 @@ impl Applied {
     }
 }
 
+/// Whatever the order of keys: an answer and a list may have another, and so may a map from which something was taken.
 fn hash(value: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    value.to_string().hash(&mut hasher);
+    feed(value, &mut hasher);
     hasher.finish()
+}
+
+fn feed(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            ("object", entries.len()).hash(hasher);
+            for (key, value) in entries {
+                key.hash(hasher);
+                feed(value, hasher);
+            }
+        }
+        Value::Array(items) => {
+            ("array", items.len()).hash(hasher);
+            items.iter().for_each(|item| feed(item, hasher));
+        }
+        plain => plain.to_string().hash(hasher),
+    }
 }
 
 /// Of what a person or a controller could have changed of ours: not the status, nor versions, nor a number of replicas
@@ -41,6 +61,9 @@ fn fingerprint(body: &Value, living: &Value) -> u64 {
     let metadata = &living["metadata"];
     if let Some(kept) = kept.as_object_mut() {
         kept.remove("status");
+        // An object in a list says nothing of its kind; the answer to an apply does.
+        kept.remove("apiVersion");
+        kept.remove("kind");
         kept.insert(
             "metadata".into(),
             json!([metadata["uid"], metadata["labels"], metadata["ownerReferences"]]),
@@ -70,6 +93,13 @@ mod tests {
         assert!(applied.stands(kind, "a", &body, &living(1, 9, 1, 2)), "the scaler's replicas changed");
         assert!(!applied.stands(kind, "a", &body, &living(2, 1, 1, 2)), "somebody changed it");
         assert!(!applied.stands(kind, "a", &json!({"spec": {"template": 2}}), &living(1, 1, 1, 2)));
+        let answer = r#"{"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"replicas": 1, "template": 1}, "status": {"ready": 0}, "metadata": {"resourceVersion": 1, "uid": "u"}}"#;
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        applied.note(kind, "a", &body, &answer);
+        assert!(
+            applied.stands(kind, "a", &body, &living(1, 1, 0, 1)),
+            "a list does not repeat the kind, and its keys may be in another order"
+        );
         let fixed = json!({"spec": {"template": 1, "replicas": 1}});
         applied.note(kind, "a", &fixed, &living(1, 1, 0, 1));
         assert!(!applied.stands(kind, "a", &fixed, &living(1, 2, 0, 1)), "our own replicas were changed");

@@ -50,7 +50,7 @@ async fn redis(url: &str) -> Answer {
     });
     match asked.await {
         Ok(Ok(_)) => Answer::Answered,
-        Ok(Err(error)) if error.is_permanent() || error.to_string().contains("AUTH") => {
+        Ok(Err(error)) if error.is_permanent() || error.is_refused_login() => {
             Answer::Refused(error.to_string())
         }
         Ok(Err(error)) => Answer::Unreachable(error.to_string()),

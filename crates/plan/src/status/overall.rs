@@ -3,7 +3,7 @@
 use crd::DesiredState;
 use crd::conditions::{reasons, types};
 
-use super::observed::{Answer, Observed, Pods, Trouble};
+use super::observed::{Answer, Observed, Pods};
 use super::verdict::{State, Verdict};
 use crate::validate::ValidatedPipeline;
 
@@ -86,22 +86,21 @@ pub fn stalled(observed: &Observed) -> Verdict {
     ]
     .into_iter()
     .filter_map(|pods| pods.trouble.as_ref());
-    let trouble: Vec<&Trouble> = observed.trouble.iter().chain(&mongodb.refusal).chain(of_pods).collect();
-    if let Some(first) = trouble.first() {
-        let words: Vec<&str> = trouble.iter().map(|trouble| trouble.message.as_str()).collect();
-        return Verdict::yes(first.reason, words.join("; "));
-    }
+    let trouble = observed.trouble.iter().chain(&mongodb.refusal).chain(of_pods);
+    let mut all: Vec<(&str, String)> =
+        trouble.map(|trouble| (trouble.reason, trouble.message.clone())).collect();
     for (name, answer) in [
         ("Redis", &observed.redis.answer),
         ("PostgreSQL", &observed.postgres.answer),
         ("MongoDB", &mongodb.answer),
     ] {
         if let Answer::Refused(why) = answer {
-            return Verdict::yes(
-                reasons::AUTHENTICATION_FAILED,
-                format!("{name} refuses the operator: {why}"),
-            );
+            all.push((reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}")));
         }
+    }
+    if let Some((reason, _)) = all.first() {
+        let words: Vec<&str> = all.iter().map(|(_, message)| message.as_str()).collect();
+        return Verdict::yes(reason, words.join("; "));
     }
     Verdict::no(reasons::PROGRESSING, "nothing needs a person")
 }
