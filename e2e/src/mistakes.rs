@@ -31,7 +31,8 @@ pub async fn run(world: &World, report: &mut Report) {
     elsewhere(world, report).await;
     refused(world, report).await;
     let what = "an operator that finds an older definition says so, and how to upgrade it";
-    tell(report, what, older_definition(world)).await;
+    // On the heap: it holds the whole definition.
+    tell(report, what, Box::pin(older_definition(world))).await;
     let gone = async {
         world.cluster.delete_namespace(world::MISTAKES).await?;
         world.cluster.namespace_gone(world::MISTAKES).await
@@ -166,7 +167,7 @@ async fn older_definition(world: &World) -> Result<String> {
         until("the operator warns of the definition", TOLD_TIMEOUT, async || {
             let log = world.operator.log().await?;
             let found = log.lines().find(|line| line.contains("is not this operator's"));
-            line = found.unwrap_or_default().to_owned();
+            found.unwrap_or_default().clone_into(&mut line);
             Ok(when(found.is_some(), || "no such line in its log".to_owned()))
         })
         .await?;
