@@ -2,8 +2,11 @@
 //! the API's handlers, `crds/eventpipelines.yaml` from the types. The built binaries print the first two, so this needs
 //! no part of theirs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+
+use serde_json::Value;
 
 const SERVICES: [&str; 3] = ["api", "worker", "operator"];
 
@@ -28,9 +31,23 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
 
 /// The definition as users apply it.
 fn definition() -> Result<String, String> {
-    let yaml = serde_yaml::to_string(&crd::definition())
-        .map_err(|error| format!("the definition could not be written as YAML: {error}"))?;
+    let failed = |error: String| format!("the definition could not be written as YAML: {error}");
+    let value = serde_json::to_value(crd::definition()).map_err(|error| failed(error.to_string()))?;
+    let yaml = serde_yaml::to_string(&sorted(value)).map_err(|error| failed(error.to_string()))?;
     Ok(format!("# Made by `cargo xtask generate`; do not edit.\n{yaml}"))
+}
+
+/// With keys in the order of the alphabet: what other crates ask of `serde_json` changes the order that maps have.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let entries: BTreeMap<String, Value> =
+                map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        plain => plain,
+    }
 }
 
 /// Builds all binaries at once: one by one, cargo would choose other features and build the dependencies again.
