@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Tests of the chart with helm alone: lint, renderings compared with charts/golden, refusals, rights, Pod Security.
-# `test.sh --write` makes the golden files again. Needs no cluster; helm is built once, into the cache folder.
+# Tests of the chart with helm and promtool: lint, renderings compared with charts/golden, refusals, rights, Pod Security,
+# alerts and dashboard, and that every reason and every alert has its runbook. `test.sh --write` makes the golden files
+# again. Needs no cluster; helm is built once, into the cache folder; promtool is of Debian's package prometheus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . e2e/cluster/settings.sh
+. scripts/packages.sh
 case "$*" in
   "" | --write) ;;
   *) fail "usage: charts/test.sh [--write]" ;;
@@ -12,6 +14,8 @@ e2e/cluster/build.sh helm
 
 chart=charts/eventpipeline golden=charts/golden
 definition=$chart/files/eventpipelines.yaml
+alerts=$chart/files/alerts.yaml dashboard=$chart/dashboards/eventpipeline.json
+runbooks=docs/runbooks conditions=crates/crd/src/conditions.rs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Nothing of this user's helm, and no cluster that a kubeconfig names.
@@ -34,7 +38,7 @@ assert() { # WHAT COMMAND…: its output only when it fails
 }
 
 # A helm from its module knows no version of Kubernetes but an old one.
-kind_known=(--api-versions monitoring.coreos.com/v1/PodMonitor)
+kind_known=(--api-versions monitoring.coreos.com/v1/PodMonitor --api-versions monitoring.coreos.com/v1/PrometheusRule)
 render() { helm template eventpipeline "${from:-$chart}" --namespace events --kube-version "$kubernetes" "$@"; }
 case_of() { render "${kind_known[@]}" --values "$chart/ci/$1-values.yaml"; }
 
@@ -120,6 +124,12 @@ monitors_only_on_demand() {
   absent 'podmonitors|kind: PodMonitor|-metrics$' "$work/out"
   case_of full | grep -qF 'resources: [podmonitors]'
 }
+alerts_and_dashboard_only_on_demand() {
+  case_of default >"$work/out"
+  absent 'kind: PrometheusRule|grafana_dashboard' "$work/out"
+  render "${kind_known[@]}" --set dashboard.enabled=true --show-only templates/dashboard.yaml >"$work/out"
+  grep -qx '    grafana_dashboard: "1"' "$work/out"
+}
 restricted() {
   local name line
   for name in $cases; do
@@ -143,7 +153,121 @@ package_is_small() {
   # Helm keeps it in a Secret, which holds 1 MiB, together with what it renders.
   [ "$(stat -c %s "$work"/eventpipeline-*.tgz)" -lt 200000 ]
   tar -tf "$work"/eventpipeline-*.tgz >"$work/out"
-  absent /ci/ "$work/out"
+  absent '/ci/|[.]test[.]' "$work/out"
+}
+
+# As everywhere: root on Debian gets what is missing, others are told of it. A test that cannot run has failed.
+promtool_is_there() {
+  command -v promtool >/dev/null && return
+  if ! can_install; then
+    echo "promtool is missing: on Debian or Ubuntu it is in the package prometheus (then disable the service it starts:"
+    echo "sudo systemctl disable --now prometheus); elsewhere in the archive of a Prometheus release"
+    return 1
+  fi
+  install_packages prometheus
+}
+alert_names() { sed -n 's/^ *- alert: //p' $alerts; }
+# What Prometheus is told to compute: an expression a line.
+of_alerts() { awk '/^ *expr:/ {on = 1; line = ""} /^ *for:/ {if (on) print line; on = 0} on {sub(/^ *(expr: (>-)?)? */, ""); line = line " " $0}' $alerts; }
+of_dashboard() { grep -oE '"(expr|query)": "([^"\\]|\\.)*"' $dashboard | sed -E 's/^"(expr|query)": "//; s/"$//; s/\\"/"/g' | grep -v '^prometheus$'; }
+
+rules_are_rules() { promtool check rules --lint-fatal $alerts; }
+rules_fire_when_they_should() { promtool test rules $chart/files/alerts.test.yaml; }
+# Rendered, the rules are the same ones: the comments go, the links lead elsewhere, and nothing else.
+rules_arrive_whole() {
+  case_of full | sed -n '/^# Source: .*prometheusrule.yaml/,/^---/p' | sed -n '/^spec:/,/^---/p' | sed '1d; /^---/d; s/^  //' >"$work/rules.yaml"
+  promtool check rules "$work/rules.yaml"
+  diff <(sed '/^ *#/d; /^$/d' $alerts) <(sed '/^$/d; s|runbook_url: https://git.example.com/eventpipeline/src/main/docs/runbooks/|runbook_url: docs/runbooks/|' "$work/rules.yaml")
+}
+# Each has all of it, and is held against a test in which it fires.
+alerts_are_complete() {
+  local name
+  [ "$(alert_names | wc -l)" -ge 8 ]
+  alert_names | sort | uniq -d >"$work/out" && absent . "$work/out"
+  for name in $(alert_names); do
+    sed -n "/- alert: $name\$/,/runbook_url:/p" $alerts >"$work/alert"
+    for wanted in 'for: [1-9][0-9]*[mh]' 'labels: {severity: (critical|warning|info)}' 'summary: [A-Z].*' \
+      'description: >-' "runbook_url: $runbooks/$name.md"; do
+      grep -qxE " *$wanted" "$work/alert" || { echo "$name lacks: $wanted"; return 1; }
+    done
+    sed -n '/description:/,/runbook_url:/p' "$work/alert" | grep -E '\$value|[0-9]' >/dev/null || { echo "$name tells no number"; return 1; }
+    grep -A2 -E "alertname: $name\$" $chart/files/alerts.test.yaml | grep exp_alerts >/dev/null || { echo "no test makes $name fire"; return 1; }
+  done
+}
+# Also those of the dashboard, as if they were rules.
+expressions_can_be_read() {
+  local expression n=0
+  {
+    printf 'groups:\n  - name: dashboard\n    rules:\n'
+    while IFS= read -r expression; do
+      n=$((n + 1))
+      case $expression in label_values*) continue ;; esac
+      printf "      - {record: 'panel:number%s', expr: '%s'}\n" $n "${expression//\$__rate_interval/5m}"
+    done
+  } < <(of_dashboard) >"$work/panels.yaml"
+  [ "$(grep -c record: "$work/panels.yaml")" -ge 20 ]
+  promtool check rules "$work/panels.yaml"
+}
+# A name that no program serves would make an alert that never fires. A gauge is served under its own name; counters
+# and histograms get an ending. Of names that are not ours only none is used: what is neither a label, a function nor a
+# word of the language must be ours.
+metrics_exist() {
+  local name base field seen=0
+  for name in $({ of_alerts; of_dashboard; } | sed -E 's/"[^"]*"//g; s/\{[^}]*\}//g; s/\[[^]]*\]//g; s/(by|on|ignoring|group_left) *\([^)]*\)//g' |
+    sed -E 's/label_values\(([a-z_]+), *[a-z]+\)/\1/; s/[a-z_]+ *\(/(/g' | grep -oE '[A-Za-z_$][A-Za-z_]*' | sort -u); do
+    case $name in
+      and | or | unless | offset | m) continue ;;
+      eventpipeline_* | process_*) ;;
+      *) echo "$name is no metric of ours"; return 1 ;;
+    esac
+    seen=$((seen + 1))
+    base=$(sed -E 's/_(total|bucket|sum|count)$//' <<<"$name")
+    # The process's own CPU time has its unit told apart.
+    grep -rqE --include='*.rs' "\"(${base}|${base%_seconds})\"" api/src worker/src operator/src crates/service/src ||
+      { echo "$name is served by no program"; return 1; }
+    field=${base#eventpipeline_*_}
+    case $name in
+      process_*) continue ;;
+      *_total | *_bucket | *_sum | *_count) ! grep -rqE --include=metrics.rs "pub $field: Gauge," api/src worker/src operator/src ;;
+      *) grep -rqE --include=metrics.rs "pub $field: Gauge," api/src worker/src operator/src ;;
+    esac || { echo "$name: a gauge has no ending, a counter has _total, a histogram _bucket, _sum or _count"; return 1; }
+  done
+  [ $seen -ge 15 ]
+}
+
+reasons() { sed -n '/^reasons! {/,/^}/s/^ *[A-Z_]* = "\(.*\)";/\1/p' $conditions; }
+every_reason_is_in_the_index() {
+  local reason seen=0
+  for reason in $(reasons); do
+    seen=$((seen + 1))
+    grep -qE "^\| (\[$reason\]\($reason\.md\)|$reason) \| .{10,} \|\$" $runbooks/README.md || { echo "$reason has no line in $runbooks/README.md"; return 1; }
+  done
+  [ $seen -ge 40 ]
+}
+every_alert_has_a_runbook() {
+  local name
+  for name in $(alert_names); do
+    [ -s "$runbooks/$name.md" ] || { echo "$runbooks/$name.md is missing"; return 1; }
+    grep -qE "^\| \[$name\]\($name\.md\) \| .{10,} \|\$" $runbooks/README.md || { echo "$name has no line in $runbooks/README.md"; return 1; }
+  done
+}
+# No page for what is gone, none that nobody finds, and all of one shape.
+runbooks_are_in_order() {
+  local page name
+  { reasons; alert_names; } >"$work/names"
+  for page in "$runbooks"/*.md; do
+    name=$(basename "$page" .md)
+    [ "$name" = README ] && continue
+    grep -qx "$name" "$work/names" || { echo "$page is neither a reason nor an alert"; return 1; }
+    grep -qF "[$name]($name.md)" $runbooks/README.md || { echo "$page is not in the index"; return 1; }
+    diff <(printf '%s\n' "# $name" '## What it means' '## How to see it' '## Likely causes' '## What to do' '## What not to do') \
+      <(grep -E '^##? ' "$page") || { echo "$page has another shape"; return 1; }
+    [ "$(wc -l <"$page")" -le 45 ] || { echo "$page is long"; return 1; }
+  done
+  grep -ohE '\]\([A-Za-z]+\.md\)' "$runbooks"/*.md | sort -u | tr -d '])(' >"$work/links"
+  while read -r page; do
+    [ -s "$runbooks/$page" ] || { echo "a link leads to $page, which is not there"; return 1; }
+  done <"$work/links"
 }
 
 cases=$(cd $chart/ci && printf '%s\n' *-values.yaml | sed 's/-values.yaml//')
@@ -169,14 +293,26 @@ assert "no role has a wildcard, or a right by which others are gained" no_wildca
 assert "every kind that a pipeline is made of is in the roles" rights_are_enough
 assert "every setting of the operator is set" settings_are_all_set
 assert "PodMonitors are made, and may be made, only when asked for" monitors_only_on_demand
+assert "alerts and dashboard are made only when asked for" alerts_and_dashboard_only_on_demand
 assert "every pod meets Pod Security restricted" restricted
 assert "release and namespace may be numbers" numbers_are_names
 assert "appVersion is the version of the workspace" version_is_the_workspace
-assert "the package is small, and without the values of the tests" package_is_small
+assert "the package is small, and without what only tests read" package_is_small
+
+assert "promtool is there, or is installed" promtool_is_there
+assert "the alerts are rules that Prometheus can read" rules_are_rules
+assert "each alert fires when it should, and none when all is well" rules_fire_when_they_should
+assert "rendered, the rules are the same" rules_arrive_whole
+assert "each alert has severity, duration, words with a number, its runbook and a test in which it fires" alerts_are_complete
+assert "every expression of the dashboard can be read" expressions_can_be_read
+assert "every metric of alerts and dashboard is served by a program, under that name" metrics_exist
+assert "every reason of a condition has its line in $runbooks/README.md" every_reason_is_in_the_index
+assert "every alert has its runbook" every_alert_has_a_runbook
+assert "runbooks are of one shape, and each is about a reason or an alert that exists" runbooks_are_in_order
 
 # Each block refuses a key that it does not know, and names it.
 for block in '' crds image images images.operator images.api images.worker images.redis images.postgres images.mongo log \
-  serviceAccount rbac podMonitor resources resources.requests resources.limits 'imagePullSecrets[0]' 'tolerations[0]'; do
+  serviceAccount rbac podMonitor prometheusRule dashboard resources resources.requests resources.limits 'imagePullSecrets[0]' 'tolerations[0]'; do
   at=${block:+/$block}
   at=$(tr '.[' // <<<"${at%]}")
   assert "${block:-the whole}: an unknown key is refused" \
@@ -198,6 +334,8 @@ images.mongo.repository=null /images/mongo': missing property 'repository'
 clusterDomain=cluster.local. /clusterDomain': 'cluster.local.' does not match
 log.level=verbose /log/level': 'verbose' does not match
 podMonitor.intervalSeconds=15s /podMonitor/intervalSeconds': got string, want integer
+prometheusRule.runbookUrl=https://example.com/ /prometheusRule/runbookUrl': 'https://example.com/' does not match
+dashboard.enabled=1 /dashboard/enabled': got number, want boolean
 resources.limits.memory=lots /resources/limits/memory': 'lots' does not match
 podLabels.a=-b /podLabels/a': '-b' does not match
 fullnameOverride=Clicks /fullnameOverride': 'Clicks' does not match
@@ -210,6 +348,8 @@ serviceAccount.create=false|`serviceAccount.name` must say which one
 images.redis.tag=|`images.redis` must have a `tag` or a `digest`
 podMonitor.enabled=true|the cluster has no kind PodMonitor
 podLabels.app\.kubernetes\.io/name=x|`podLabels` may not have app.kubernetes.io/name
+prometheusRule.enabled=true|the cluster has no kind PrometheusRule
+dashboard.labels.app\.kubernetes\.io/name=x|`dashboard.labels` may not have app.kubernetes.io/name
 podMonitor.labels.helm\.sh/chart=x|`podMonitor.labels` may not have helm.sh/chart
 END
 

@@ -9,7 +9,9 @@
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- fail "\n\n`serviceAccount.name` must say which one when `serviceAccount.create` is false: the operator's rights must not go to the namespace's `default`.\n" -}}
 {{- end -}}
-{{- range $value, $labels := dict "podLabels" .Values.podLabels "podMonitor.labels" .Values.podMonitor.labels -}}
+{{- $own := dict "podLabels" .Values.podLabels "podMonitor.labels" .Values.podMonitor.labels -}}
+{{- $own = merge $own (dict "prometheusRule.labels" .Values.prometheusRule.labels "dashboard.labels" .Values.dashboard.labels) -}}
+{{- range $value, $labels := $own -}}
 {{- range $label, $_ := $labels -}}
 {{- if or (hasPrefix "app.kubernetes.io/" $label) (hasPrefix "helm.sh/" $label) -}}
 {{- fail (printf "\n\n`%s` may not have %s: labels of this kind are the chart's own, and select the pod.\n" $value $label) -}}
@@ -18,6 +20,9 @@
 {{- end -}}
 {{- if and .Values.podMonitor.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PodMonitor")) -}}
 {{- fail "\n\n`podMonitor.enabled`: the cluster has no kind PodMonitor. Install the Prometheus operator first, or leave it off. (`helm template` is told of the kind by --api-versions monitoring.coreos.com/v1/PodMonitor.)\n" -}}
+{{- end -}}
+{{- if and .Values.prometheusRule.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PrometheusRule")) -}}
+{{- fail "\n\n`prometheusRule.enabled`: the cluster has no kind PrometheusRule. Install the Prometheus operator first, or leave it off. (`helm template` is told of the kind by --api-versions monitoring.coreos.com/v1/PrometheusRule.)\n" -}}
 {{- end -}}
 {{- if .Values.crds.install -}}
 {{- $definition := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "eventpipelines.eventpipeline.dev" -}}
