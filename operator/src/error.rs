@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crd::conditions::reasons;
 use kube::runtime::controller::Action;
+use plan::status::Trouble;
 use thiserror::Error;
 
 /// A pass that did not come to its end.
@@ -85,6 +87,28 @@ impl Error {
             Self::Secret { .. } => Class::Refused,
         }
     }
+
+    /// What a person has to be told, where no later pass finds it better by itself.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let (reason, advice) = match (self.class(), self) {
+            (_, Self::Secret { .. }) => (reasons::SECRET_MISSING, ""),
+            (Class::Forbidden, Self::Cluster { source, .. }) if is_of_the_role(source) => {
+                (reasons::MISSING_PERMISSION, "; the operator's role lacks this, upgrade the chart")
+            }
+            (Class::Forbidden, _) => {
+                (reasons::PODS_REFUSED, "; a quota or an admission policy refuses it: raise or change it")
+            }
+            (Class::Refused, _) => (reasons::INTERNAL_ERROR, "; please report it"),
+            (Class::Conflict | Class::Transient, _) => return None,
+        };
+        Some(Trouble { reason, message: format!("{self}{advice}") })
+    }
+}
+
+/// Both are 403: what the role does not grant, and what a quota or an admission policy refuses. Only the first says who
+/// cannot do what.
+fn is_of_the_role(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401 || status.message.contains(" cannot "))
 }
 
 fn of_cluster(error: &kube::Error) -> Class {
@@ -131,6 +155,21 @@ mod tests {
             let status = Status { code, ..Status::default() };
             assert_eq!(of_cluster(&kube::Error::Api(Box::new(status))), class, "{code}");
         }
+    }
+
+    #[test]
+    fn a_missing_right_and_a_policy_are_told_apart_and_what_passes_is_not_told() {
+        let answer = |code, message: &str| Error::Cluster {
+            attempted: "create Secret a".into(),
+            source: kube::Error::Api(Box::new(Status { code, message: message.into(), ..Status::default() })),
+        };
+        let reason = |error: Error| error.trouble().map(|trouble| trouble.reason);
+        let role = r#"secrets is forbidden: User "a" cannot create resource "secrets" in API group """#;
+        assert_eq!(reason(answer(403, role)), Some(reasons::MISSING_PERMISSION));
+        let quota = r#"secrets "a" is forbidden: exceeded quota: few, requested: secrets=1"#;
+        assert_eq!(reason(answer(403, quota)), Some(reasons::PODS_REFUSED));
+        assert_eq!(reason(answer(422, "is invalid")), Some(reasons::INTERNAL_ERROR));
+        assert_eq!(reason(answer(503, "later")), None);
     }
 
     #[test]

@@ -92,7 +92,7 @@ reasons! {
     IMAGE_PULL_FAILED = "ImagePullFailed";
     /// No node has room for a pod, or none that it may run on.
     POD_UNSCHEDULABLE = "PodUnschedulable";
-    /// A quota or an admission policy refuses the pods.
+    /// A quota or an admission policy refuses pods, or other objects of the pipeline.
     PODS_REFUSED = "PodsRefused";
     /// The storage class of a volume does not exist, or there is no default one.
     STORAGE_CLASS_MISSING = "StorageClassMissing";
@@ -130,6 +130,8 @@ reasons! {
     INVALID_TOPOLOGY = "InvalidTopology";
     /// A store refuses the user or password of the Secret.
     AUTHENTICATION_FAILED = "AuthenticationFailed";
+    /// An external store is set up so that acknowledged events could be lost; the message says what to change.
+    STORE_UNSUITABLE = "StoreUnsuitable";
     /// MongoDB refuses a step of the set-up for good; the message has its answer.
     BOOTSTRAP_FAILED = "BootstrapFailed";
     /// Every shard is registered.

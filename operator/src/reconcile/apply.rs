@@ -1,6 +1,5 @@
 //! Server-side apply of a pipeline's objects, in order; what is left over from an older spec goes. Makes no choices.
 
-use crd::conditions::reasons;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use plan::names::Part;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::live::{Live, api};
 use crate::context::{Context, lock};
-use crate::error::{Class, Error, call};
+use crate::error::{Error, call};
 use crate::scaler::SCALER;
 
 /// The field manager of everything here.
@@ -60,7 +59,7 @@ pub async fn objects(
                 lock(&memory).applied.note(object.kind, &object.name, &object.body, &now);
                 stores_changed |= object.kind == Kind::StatefulSet;
             }
-            Err(error) => match trouble(&error) {
+            Err(error) => match error.trouble() {
                 Some(trouble) => done.trouble = Some(trouble),
                 None => return Err(error),
             },
@@ -83,20 +82,6 @@ pub async fn objects(
         tracing::info!(kind = orphan.kind.word(), name = orphan.name, "deleted: no longer wanted");
     }
     Ok(done)
-}
-
-/// What no later pass will find better until somebody changes something.
-fn trouble(error: &Error) -> Option<Trouble> {
-    match error.class() {
-        Class::Forbidden => Some(Trouble {
-            reason: reasons::MISSING_PERMISSION,
-            message: format!("{error}; the operator's role lacks this, upgrade the chart"),
-        }),
-        Class::Refused => {
-            Some(Trouble { reason: reasons::INTERNAL_ERROR, message: format!("{error}; please report it") })
-        }
-        Class::Conflict | Class::Transient => None,
-    }
 }
 
 /// The number of workers where it is not the lag's: by the scaler's field manager, which is the one writer of it.

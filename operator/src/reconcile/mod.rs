@@ -41,7 +41,13 @@ const NEXT_STEP: Duration = Duration::from_millis(50);
 pub async fn guarded(pipeline: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let action = match &pipeline.0 {
-        Ok(pipeline) => reconcile(pipeline, &context).await?,
+        Ok(pipeline) => match reconcile(pipeline, &context).await {
+            Ok(action) => action,
+            Err(error) => {
+                report::given_up(pipeline, &error, &context).await;
+                return Err(error);
+            }
+        },
         Err(invalid) => {
             let name = invalid.metadata.name.as_deref().unwrap_or_default();
             tracing::warn!(

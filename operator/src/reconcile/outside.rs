@@ -50,9 +50,8 @@ async fn redis(url: &str) -> Answer {
     });
     match asked.await {
         Ok(Ok(_)) => Answer::Answered,
-        Ok(Err(error)) if error.is_permanent() || error.is_refused_login() => {
-            Answer::Refused(error.to_string())
-        }
+        Ok(Err(error)) if error.is_permanent() => Answer::Unsuitable(error.to_string()),
+        Ok(Err(error)) if error.is_refused_login() => Answer::Refused(error.to_string()),
         Ok(Err(error)) => Answer::Unreachable(error.to_string()),
         Err(_) => Answer::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())),
     }
@@ -60,7 +59,10 @@ async fn redis(url: &str) -> Answer {
 
 async fn mongodb(url: &str) -> (Answer, Option<i64>) {
     let Ok(store) = store::connect(url, plan::names::MONGODB_DATABASE).await else {
-        return (Answer::Refused("the address in its Secret is none of MongoDB's".into()), None);
+        return (
+            Answer::Unsuitable("the address in its Secret is none of MongoDB's; correct it".into()),
+            None,
+        );
     };
     let count = store.dead_letters.count_documents(bson::doc! {"status": "open"}).max_time(ANSWER_TIMEOUT);
     let counted = tokio::time::timeout(ANSWER_TIMEOUT * 2, async { count.await }).await;

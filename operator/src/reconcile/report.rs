@@ -70,16 +70,29 @@ pub async fn status(
 /// Writes the status of a pipeline whose spec cannot be built.
 pub async fn invalid(pipeline: &EventPipeline, faults: &[Fault], context: &Context) -> Result<(), Error> {
     let generation = pipeline.metadata.generation.unwrap_or_default();
-    let mut next = plan::status::invalid(faults, generation, previous(pipeline), &now());
-    // Its parts run on as they were: what is known of them stays.
-    if let Some(status) = &pipeline.status {
-        next = EventPipelineStatus {
-            observed_generation: next.observed_generation,
-            conditions: next.conditions,
-            ..status.clone()
-        };
+    let next = plan::status::invalid(faults, generation, previous(pipeline), &now());
+    write(pipeline, beside_parts(pipeline, next), context).await
+}
+
+/// Writes why a pass could not go on, where only a person can help; what passes by itself is in the log.
+pub async fn given_up(pipeline: &EventPipeline, error: &Error, context: &Context) {
+    let Some(trouble) = error.trouble() else { return };
+    let generation = pipeline.metadata.generation.unwrap_or_default();
+    let (reason, message) = (trouble.reason, &trouble.message);
+    let next = plan::status::refused(reason, message, generation, previous(pipeline), &now());
+    if let Err(error) = write(pipeline, beside_parts(pipeline, next), context).await {
+        tracing::debug!(%error, "the status of a pass that failed was not written");
     }
-    write(pipeline, next, context).await
+}
+
+/// Its parts run on as they were: what is known of them stays.
+fn beside_parts(pipeline: &EventPipeline, next: EventPipelineStatus) -> EventPipelineStatus {
+    let known = pipeline.status.clone().unwrap_or_default();
+    EventPipelineStatus {
+        observed_generation: next.observed_generation,
+        conditions: next.conditions,
+        ..known
+    }
 }
 
 fn now() -> Time {

@@ -77,6 +77,8 @@ pub enum Answer {
     Unreachable(String),
     /// It refused user or password.
     Refused(String),
+    /// It answered, and is set up so that acknowledged events could be lost, or is something else.
+    Unsuitable(String),
 }
 
 /// MongoDB.

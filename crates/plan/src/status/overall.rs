@@ -94,8 +94,12 @@ pub fn stalled(observed: &Observed) -> Verdict {
         ("PostgreSQL", &observed.postgres.answer),
         ("MongoDB", &mongodb.answer),
     ] {
-        if let Answer::Refused(why) = answer {
-            all.push((reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}")));
+        match answer {
+            Answer::Refused(why) => {
+                all.push((reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}")));
+            }
+            Answer::Unsuitable(why) => all.push((reasons::STORE_UNSUITABLE, format!("{name}: {why}"))),
+            Answer::NotAsked | Answer::Answered | Answer::Unreachable(_) => (),
         }
     }
     if let Some((reason, _)) = all.first() {

@@ -13,6 +13,7 @@ pub fn store(name: &str, external: bool, store: &Store) -> Verdict {
             reasons::AUTHENTICATION_FAILED,
             format!("{name} refuses the operator: {why}; correct user and password in its Secret"),
         ),
+        Answer::Unsuitable(why) => Verdict::no(reasons::STORE_UNSUITABLE, format!("{name}: {why}")),
         Answer::Unreachable(why) if external || store.pods.all_ready() => {
             Verdict::no(reasons::UNREACHABLE, format!("{name} cannot be reached: {why}"))
         }
