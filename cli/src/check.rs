@@ -1,11 +1,14 @@
 //! `eventpipeline dev --check`: the whole line on free ports, unattended: starts, sends, proves, stops.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use local::mongo::Kind;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::dev::Options;
+use crate::dev::cluster::events_by_shard;
 use crate::dev::pipeline::{Pipeline, Ports, Setup};
 use crate::ledger::{Ledger, Told};
 use crate::load::settled;
@@ -87,6 +90,8 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
         .map_err(|error| error.to_string())?;
     let verdict = settled(&ledger, &client.database("eventpipeline")).await?;
     let stored_after = began.elapsed();
+    let sharded = pipeline.stores.mongo.kind == Kind::MongoDb;
+    let shards = if sharded { events_by_shard(&pipeline.setup.folder).await? } else { BTreeMap::new() };
 
     println!(
         "\nsent {sent_events} events of which some twice and some bad, in batches of {BATCH}, and some alone"
@@ -100,6 +105,7 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
         "other than expected"
     );
     println!("in MongoDB, read directly\n{verdict}");
+    shards.iter().for_each(|(name, count)| println!("  {:<20} {count:>9}", format!("of them on {name}")));
     #[allow(clippy::cast_precision_loss, reason = "a rate")]
     let rate = |time: Duration| sent_events as f64 / time.as_secs_f64().max(0.001);
     println!(
@@ -112,7 +118,8 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
         && surprises == 0
         && verdict.unknown == 0
         && verdict.strangers == 0
-        && verdict.dead == 0;
+        && verdict.dead == 0
+        && shards.values().all(|events| *events > 0);
     println!(
         "{}",
         if holds { "check: every acknowledged event is stored exactly once" } else { "check: FAILED" }

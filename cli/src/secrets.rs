@@ -55,7 +55,7 @@ impl Secrets {
 }
 
 /// Random letters and digits, without bias.
-fn letters(count: usize) -> Result<String, String> {
+pub(crate) fn letters(count: usize) -> Result<String, String> {
     let mut text = String::with_capacity(count);
     while text.len() < count {
         let mut bytes = [0u8; 64];

@@ -39,7 +39,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "eventpipeline-bootstrap",
             "eventpipeline-crd",
-            "eventpipeline-event",
             "eventpipeline-plan",
             "eventpipeline-service",
             "eventpipeline-store",
@@ -49,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "eventpipeline",
         &[
+            "eventpipeline-bootstrap",
             "eventpipeline-event",
             "eventpipeline-local",
             "eventpipeline-plan",

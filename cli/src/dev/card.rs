@@ -5,15 +5,20 @@ use std::path::Path;
 use local::mongo::Kind;
 
 use super::pipeline::Pipeline;
+use super::scaler::Fleet;
 
 /// Prints it.
-pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool) {
+pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool, fleet: &Fleet) {
     let (api, key) = (pipeline.api(0), &pipeline.setup.secrets.api_key);
     let stores = &pipeline.stores;
     let secrets = &pipeline.setup.secrets;
-    let mongo = match stores.kind {
-        Kind::MongoDb => "MongoDB, one replica set",
-        Kind::FerretDb => "FerretDB on SQLite, in place of MongoDB",
+    let mongo = match stores.mongo.kind {
+        // All but the config server and the router.
+        Kind::MongoDb => format!(
+            "MongoDB: a router, a config server, {} shard(s)",
+            stores.mongo.servers.len().saturating_sub(2)
+        ),
+        Kind::FerretDb => "FerretDB on SQLite, in place of MongoDB".to_owned(),
     };
     println!("\n  {} is running\n", pipeline.setup.manifest.pipeline());
     println!("  API       {api}");
@@ -27,8 +32,9 @@ pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool) {
     println!("  Redis     {}", stores.redis_url());
     println!("  Postgres  127.0.0.1:{}", stores.postgres.spec.port);
     println!("  MongoDB   {}  ({mongo})", stores.mongodb_uri());
+    println!("  workers   {}", fleet.words(&pipeline.setup.manifest));
     println!("  logs      {}", data.join("logs").display());
-    if stores.kind == Kind::FerretDb {
+    if stores.mongo.kind == Kind::FerretDb {
         println!(
             "\n  FerretDB has no TTL and no shards: events are kept for ever, in one collection. Events with `.` or a"
         );

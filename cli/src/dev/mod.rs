@@ -1,9 +1,13 @@
 //! `eventpipeline dev`: the manifest as processes on this machine, until Ctrl-C.
 
 mod card;
+pub mod cluster;
+mod error;
 pub mod facts;
+mod fleet;
 mod lock;
 pub mod pipeline;
+mod scaler;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +21,9 @@ use crate::secrets::Secrets;
 use facts::Facts;
 use lock::Lock;
 use pipeline::{Pipeline, Ports, Setup};
+use scaler::{Fleet, Look, Scaler};
+
+pub use error::StartError;
 
 /// Between two looks at the children.
 const LOOK: Duration = Duration::from_millis(300);
@@ -27,13 +34,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// `eventpipeline stop` waits this long: workers finish what is in hand, stores write their data.
 const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Members of MongoDB's replica sets take the first free ports from here on: those of a shard and a config server.
+const MEMBERS_FROM: u16 = 27018;
+
 /// How to run.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// The `EventPipeline`.
     #[arg(default_value = "examples/minimal.yaml")]
     pub file: PathBuf,
-    /// Worker processes; from spec.workers when not given.
+    /// So many worker processes, whatever the lag; scaled as spec.workers says when not given.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub workers: Option<u64>,
     /// Where the data are kept between runs.
@@ -75,18 +85,25 @@ pub async fn command(options: &Options) -> Result<(), String> {
     private_folder(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
     let lock = Lock::take(&options.data)?;
     let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
-    let not_used = manifest.not_used_here();
+    let kind = local::mongo::kind().map_err(|error| error.to_string())?;
+    let fleet = Fleet::of(&manifest, options.workers)?;
+    let not_used = manifest.not_used_here(kind == local::mongo::Kind::MongoDb);
     if !not_used.is_empty() {
         println!("not used on a laptop: spec.{}", not_used.join(", spec."));
     }
-    let ports = Ports { api: options.api_port, console: options.console_port, stores: store_ports() };
+    if let Some(words) = cluster::left_behind(&options.data, kind) {
+        println!("{words}");
+    }
+    let ports = Ports {
+        api: options.api_port,
+        console: options.console_port,
+        stores: store_ports(),
+        members: MEMBERS_FROM,
+    };
     let setup = Setup {
         folder: options.data.clone(),
         secrets: Secrets::of(&options.data)?,
-        workers: options.workers.unwrap_or_else(|| {
-            let wanted = &manifest.spec.workers;
-            wanted.replicas.or(wanted.min_replicas.map(u64::from)).unwrap_or(1).clamp(1, 64)
-        }),
+        workers: fleet.first(),
         manifest,
         ports,
         durable: true,
@@ -100,8 +117,9 @@ pub async fn command(options: &Options) -> Result<(), String> {
     };
     pipeline.facts().write(&options.data)?;
     let key_works = pipeline.first_key_works().await;
-    card::print(&pipeline, &options.data, key_works);
-    watch(&mut pipeline, &options.data, &stop).await;
+    card::print(&pipeline, &options.data, key_works, &fleet);
+    let scaler = Scaler::start(&fleet, &pipeline);
+    watch(&mut pipeline, scaler, &options.data, &stop).await;
 
     println!("stopping: the API, then the workers, then the stores …");
     Facts::remove(&options.data);
@@ -129,15 +147,27 @@ fn store_ports() -> [u16; 3] {
     })
 }
 
-/// Starts children again that end, until told to stop.
-async fn watch(pipeline: &mut Pipeline, data: &Path, stop: &CancellationToken) {
+/// The next look at Redis of a scaler; of none, none.
+async fn look(scaler: &mut Option<Scaler>) -> Look {
+    match scaler {
+        Some(scaler) => scaler.look().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts children again that end, and as many workers as the scaler says, until told to stop.
+async fn watch(pipeline: &mut Pipeline, mut scaler: Option<Scaler>, data: &Path, stop: &CancellationToken) {
     let mut restarts: std::collections::HashMap<String, (u32, Instant)> = std::collections::HashMap::new();
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => (),
+        let seen = tokio::select! {
+            () = tokio::time::sleep(LOOK) => None,
+            seen = look(&mut scaler) => Some(seen),
             () = stop.cancelled() => return,
+        };
+        let mut changed = pipeline.let_go();
+        if let (Some(seen), Some(scaler)) = (seen, &mut scaler) {
+            changed |= scaler.decide(seen, pipeline).await;
         }
-        let mut changed = false;
         for process in pipeline.processes() {
             let name = process.spec.name.clone();
             if let Some(status) = process.ended() {

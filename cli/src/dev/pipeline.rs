@@ -1,15 +1,21 @@
 //! Stores and services of one pipeline, as processes. Used by `dev`, by `dev --check` and by tests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use local::mongo::{Kind, Mongo};
 use local::process::Spec;
 use local::stores::{Options as StoreOptions, Stores};
 use local::{Error, Process};
 
+use super::cluster;
+use super::error::StartError;
 use super::facts::{Facts, Login, ProcessFacts};
 use crate::manifest::{Durability, Manifest};
 use crate::secrets::Secrets;
+
+/// Days that events are kept when the manifest does not say; the API's default.
+const RETENTION_DAYS: u64 = 30;
 
 /// Ports; 0 takes a free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +26,8 @@ pub struct Ports {
     pub console: u16,
     /// Redis, PostgreSQL, MongoDB.
     pub stores: [u16; 3],
+    /// The first that a member of MongoDB's replica sets may get; each keeps its own.
+    pub members: u16,
 }
 
 /// What to start.
@@ -47,19 +55,22 @@ pub struct Setup {
 pub struct Pipeline {
     /// API processes; the first is the one people talk to.
     pub apis: Vec<Process>,
-    /// Worker processes.
+    /// Worker processes, the newest last.
     pub workers: Vec<Process>,
+    /// Workers that were told to go and have not ended yet.
+    pub leaving: Vec<Process>,
     /// The stores.
     pub stores: Stores,
     /// What was asked for.
     pub setup: Setup,
+    pub(super) http: reqwest::Client,
     consoles: Vec<u16>,
     insides: Vec<u16>,
 }
 
 impl Pipeline {
     /// Starts everything, and returns once the API takes events.
-    pub async fn start(setup: Setup) -> Result<Self, Error> {
+    pub async fn start(setup: Setup) -> Result<Self, StartError> {
         std::fs::create_dir_all(setup.folder.join("logs"))
             .map_err(|source| Error::File { path: setup.folder.clone(), source })?;
         let folder = setup
@@ -75,19 +86,20 @@ impl Pipeline {
             password: setup.secrets.postgres_password.clone(),
             durable: setup.durable,
         };
-        let stores = Stores::start(&setup.folder, options).await?;
+        let kind = local::mongo::kind()?;
+        let stores = Stores::beside(&setup.folder, options, mongo(&setup, kind)).await?;
         let mut pipeline = Self {
             apis: Vec::new(),
             workers: Vec::new(),
+            leaving: Vec::new(),
             stores,
             setup,
+            http: reqwest::Client::new(),
             consoles: Vec::new(),
             insides: Vec::new(),
         };
         pipeline.start_api(pipeline.setup.ports.api, pipeline.setup.ports.console)?;
-        for _ in 0..pipeline.setup.workers {
-            pipeline.start_worker()?;
-        }
+        pipeline.scale(usize::try_from(pipeline.setup.workers).unwrap_or(usize::MAX))?;
         pipeline.wait_for_api(0).await?;
         Ok(pipeline)
     }
@@ -127,7 +139,7 @@ impl Pipeline {
     pub async fn wait_for_api(&mut self, n: usize) -> Result<(), Error> {
         let urls = ["/api/ready", "/api/v1/limits"].map(|path| format!("{}{path}", self.api(n)));
         let (api, key) = (&mut self.apis[n], &self.setup.secrets.api_key);
-        let http = reqwest::Client::new();
+        let http = self.http.clone();
         let answers = |url: String| {
             let request = http.get(url).header("x-api-key", key).timeout(Duration::from_secs(2));
             async { request.send().await.is_ok_and(|response| !response.status().is_server_error()) }
@@ -138,33 +150,12 @@ impl Pipeline {
     /// Whether the first key still works; a person may have revoked it.
     pub async fn first_key_works(&self) -> bool {
         let url = format!("{}/api/v1/limits", self.api(0));
-        let request = reqwest::Client::new().get(url).header("x-api-key", &self.setup.secrets.api_key);
+        let request = self.http.get(url).header("x-api-key", &self.setup.secrets.api_key);
         let answer = request.timeout(Duration::from_secs(5)).send().await;
         answer.is_ok_and(|answer| answer.status() != reqwest::StatusCode::UNAUTHORIZED)
     }
 
-    /// Starts one more worker process.
-    pub fn start_worker(&mut self) -> Result<(), Error> {
-        let inside = self.port(0)?;
-        let spec = &self.setup.manifest.spec;
-        let mut env = self.common(inside);
-        for (name, value) in [
-            ("RETENTION_DAYS", spec.mongodb.retention_days),
-            ("BATCH_EVENTS", spec.workers.batch_events),
-            ("MAX_DELIVERIES", spec.workers.max_deliveries),
-            ("CLAIM_IDLE_SECONDS", spec.workers.claim_idle_seconds),
-            ("SHUTDOWN_SECONDS", spec.workers.drain_timeout_seconds),
-        ] {
-            env.extend(value.map(|value| (name.to_owned(), value.to_string())));
-        }
-        env.extend(self.setup.worker_env.iter().cloned());
-        let process =
-            self.spawn(&format!("worker-{}", self.workers.len()), "eventpipeline-worker", env, inside)?;
-        self.workers.push(process);
-        Ok(())
-    }
-
-    fn common(&self, inside: u16) -> Vec<(String, String)> {
+    pub(super) fn common(&self, inside: u16) -> Vec<(String, String)> {
         let set = |name: &str, value: String| (name.to_owned(), value);
         vec![
             set("PIPELINE", self.setup.manifest.pipeline()),
@@ -176,7 +167,7 @@ impl Pipeline {
         ]
     }
 
-    fn spawn(
+    pub(super) fn spawn(
         &self,
         name: &str,
         binary: &str,
@@ -185,7 +176,10 @@ impl Pipeline {
     ) -> Result<Process, Error> {
         Process::start(Spec {
             name: name.into(),
-            program: beside(binary)?,
+            program: local::beside(binary).ok_or_else(|| Error::Missing {
+                program: binary.into(),
+                fix: "build it: `cargo build --workspace --bins`; it belongs beside `eventpipeline`".into(),
+            })?,
             args: Vec::new(),
             env,
             log: self.setup.folder.join("logs").join(format!("{name}.log")),
@@ -198,7 +192,7 @@ impl Pipeline {
         })
     }
 
-    fn port(&self, given: u16) -> Result<u16, Error> {
+    pub(super) fn port(&self, given: u16) -> Result<u16, Error> {
         if given > 0 {
             return Ok(given);
         }
@@ -215,24 +209,20 @@ impl Pipeline {
         format!("http://127.0.0.1:{}", self.consoles[n])
     }
 
-    /// All processes, in the order they are to be looked after.
+    /// All processes, in the order they are to be looked after; those that leave need no looking after.
     pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
-        let stores = [&mut self.stores.redis, &mut self.stores.postgres, &mut self.stores.mongo];
-        stores.into_iter().chain(&mut self.apis).chain(&mut self.workers)
+        let stores = [&mut self.stores.redis, &mut self.stores.postgres].into_iter();
+        stores.chain(&mut self.stores.mongo.servers).chain(&mut self.apis).chain(&mut self.workers)
     }
 
     /// What stands in `dev.json`.
     pub fn facts(&mut self) -> Facts {
-        let processes = self
-            .processes()
-            .filter_map(|process| {
-                Some(ProcessFacts {
-                    name: process.spec.name.clone(),
-                    pid: process.pid()?,
-                    port: process.spec.port,
-                })
-            })
-            .collect();
+        let fact = |process: &Process| {
+            let (name, port) = (process.spec.name.clone(), process.spec.port);
+            Some(ProcessFacts { name, pid: process.pid()?, port })
+        };
+        let mut processes: Vec<_> = self.processes().filter_map(|process| fact(process)).collect();
+        processes.extend(self.leaving.iter().filter_map(fact));
         let secrets = &self.setup.secrets;
         Facts {
             api: self.api(0),
@@ -250,17 +240,27 @@ impl Pipeline {
     /// Stops in order: the API, so that nothing comes in; the workers, which finish what they hold; the stores.
     pub async fn stop(&mut self) {
         futures::future::join_all(self.apis.iter_mut().map(Process::stop)).await;
-        futures::future::join_all(self.workers.iter_mut().map(Process::stop)).await;
+        futures::future::join_all(self.workers.iter_mut().chain(&mut self.leaving).map(Process::stop)).await;
         self.stores.stop().await;
     }
 }
 
-/// One of our programs: beside this one, or one folder up, where a test's target folder has it.
-fn beside(name: &str) -> Result<PathBuf, Error> {
-    let exe = std::env::current_exe().unwrap_or_default();
-    let folders = exe.ancestors().skip(1).take(2).map(Path::to_path_buf);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| Error::Missing {
-        program: name.into(),
-        fix: "build it: `cargo build --workspace --bins`; it belongs beside `eventpipeline`".into(),
-    })
+/// MongoDB as a sharded cluster where it is installed, else FerretDB.
+async fn mongo(setup: &Setup, kind: Kind) -> Result<Mongo, StartError> {
+    let [_, _, given] = setup.ports.stores;
+    let port = match given {
+        0 => local::ports::free().map_err(|source| Error::File { path: setup.folder.clone(), source })?,
+        given => given,
+    };
+    if kind == Kind::FerretDb {
+        return Ok(local::mongo::single(&setup.folder.join("mongo"), port).await?);
+    }
+    let spec = &setup.manifest.spec.mongodb;
+    let options = cluster::Options {
+        shards: spec.shards(),
+        retention_days: spec.retention_days.unwrap_or(RETENTION_DAYS),
+        router: port,
+        members: setup.ports.members,
+    };
+    cluster::start(&setup.folder, options).await
 }

@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 pub use workers::{Scaling, Workers};
 
+/// As many as a cluster may have.
+const SHARDS_MAX: u32 = 32;
+
 /// A manifest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -107,12 +110,19 @@ pub enum Durability {
 #[allow(missing_docs, reason = "the names are the CRD's own")]
 pub struct Mongodb {
     pub retention_days: Option<u64>,
-    shards: Option<Ignored>,
+    shards: Option<u32>,
     members_per_shard: Option<Ignored>,
     config_members: Option<Ignored>,
     routers: Option<Ignored>,
     storage_size: Option<Ignored>,
     external: Option<Ignored>,
+}
+
+impl Mongodb {
+    /// `spec.mongodb.shards`; two when not given.
+    pub fn shards(&self) -> u32 {
+        self.shards.unwrap_or(2)
+    }
 }
 
 impl Manifest {
@@ -141,6 +151,10 @@ impl Manifest {
         }
         manifest.redis_memory()?;
         manifest.spec.workers.law()?;
+        let shards = manifest.spec.mongodb.shards();
+        if !(1..=SHARDS_MAX).contains(&shards) {
+            return Err(format!("spec.mongodb.shards: {shards} is not within 1 to {SHARDS_MAX}"));
+        }
         Ok(manifest)
     }
 
@@ -161,8 +175,8 @@ impl Manifest {
         })
     }
 
-    /// The fields given that only a cluster uses.
-    pub fn not_used_here(&self) -> Vec<&'static str> {
+    /// The fields given that only a cluster uses; shards are made where MongoDB is installed.
+    pub fn not_used_here(&self, sharded: bool) -> Vec<&'static str> {
         let (spec, api) = (&self.spec, &self.spec.api);
         let (redis, mongodb) = (&self.spec.redis, &self.spec.mongodb);
         [
@@ -181,7 +195,6 @@ impl Manifest {
             ("api.resources", &api.resources),
             ("redis.storageSize", &redis.storage_size),
             ("redis.external", &redis.external),
-            ("mongodb.shards", &mongodb.shards),
             ("mongodb.membersPerShard", &mongodb.members_per_shard),
             ("mongodb.configMembers", &mongodb.config_members),
             ("mongodb.routers", &mongodb.routers),
@@ -191,6 +204,7 @@ impl Manifest {
         .into_iter()
         .filter(|(_, value)| value.is_some())
         .map(|(name, _)| name)
+        .chain((!sharded && mongodb.shards.is_some()).then_some("mongodb.shards"))
         .chain(spec.workers.not_used_here())
         .collect()
     }
@@ -213,10 +227,9 @@ mod tests {
             (manifest.pipeline().as_str(), manifest.redis_memory()),
             ("default/laptop", Ok(512 << 20))
         );
-        assert_eq!(
-            parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap().not_used_here(),
-            ["deletionPolicy", "mongodb.shards"]
-        );
+        let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap();
+        assert_eq!(manifest.not_used_here(false), ["deletionPolicy", "mongodb.shards"]);
+        assert_eq!(manifest.not_used_here(true), ["deletionPolicy"]);
     }
 
     #[test]
@@ -226,6 +239,7 @@ mod tests {
             ("{workers: {batchEvents: many}}", "many"),
             ("{workers: {maxReplicas: 5000}}", "spec.workers.maxReplicas"),
             ("{redis: {memory: 5}}", "spec.redis.memory"),
+            ("{mongodb: {shards: 0}}", "spec.mongodb.shards: 0 is not within 1 to 32"),
             ("{redis: {durability: Never}}", "Never"),
         ] {
             let error = parse(spec).unwrap_err();

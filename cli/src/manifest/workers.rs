@@ -60,23 +60,9 @@ impl Workers {
         Ok(spec)
     }
 
-    /// The fields given that `dev` does not use: it runs a fixed number of workers.
-    pub(super) fn not_used_here(&self) -> Vec<&'static str> {
-        [
-            ("workers.scaling", self.scaling.is_some()),
-            ("workers.maxReplicas", self.max_replicas.is_some()),
-            ("workers.drainTargetSeconds", self.drain_target_seconds.is_some()),
-            ("workers.targetUtilizationPercent", self.target_utilization_percent.is_some()),
-            ("workers.maxAgeSeconds", self.max_age_seconds.is_some()),
-            ("workers.pollPeriodSeconds", self.poll_period_seconds.is_some()),
-            ("workers.scaleUp", self.scale_up.is_some()),
-            ("workers.scaleDown", self.scale_down.is_some()),
-            ("workers.idleAfterSeconds", self.idle_after_seconds.is_some()),
-            ("workers.resources", self.resources.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, given)| given.then_some(name))
-        .collect()
+    /// The fields given that only a cluster uses.
+    pub(super) fn not_used_here(&self) -> Option<&'static str> {
+        self.resources.is_some().then_some("workers.resources")
     }
 }
 

@@ -65,9 +65,6 @@ pub enum Error {
         /// The last lines of the log.
         tail: String,
     },
-    /// A replica set could not be initiated.
-    #[error("MongoDB's replica set could not be initiated: {0}")]
-    Initiate(String),
 }
 
 impl Error {

@@ -13,4 +13,4 @@ pub mod stores;
 
 pub use error::Error;
 pub use process::{Process, Spec};
-pub use programs::{ferretdb, on_path};
+pub use programs::{beside, ferretdb, on_path};

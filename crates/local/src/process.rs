@@ -5,6 +5,7 @@
 //! children are started from one thread that lives as long as the process.
 
 use std::fs::OpenOptions;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -52,12 +53,14 @@ pub struct Process {
     /// What was started.
     pub spec: Spec,
     child: Option<Child>,
+    /// When it is killed, once it was asked to end.
+    leaves_by: Option<Instant>,
 }
 
 impl Process {
     /// Starts a program. It may not be ready yet.
     pub fn start(spec: Spec) -> Result<Self, Error> {
-        let mut process = Self { spec, child: None };
+        let mut process = Self { spec, child: None, leaves_by: None };
         process.start_again()?;
         Ok(process)
     }
@@ -69,9 +72,11 @@ impl Process {
             OpenOptions::new().create(true).append(true).open(&spec.log).map_err(Error::file(&spec.log))?;
         let err = log.try_clone().map_err(Error::file(&spec.log))?;
         let mut command = wrapped(spec);
+        // A group of its own: Ctrl-C at the terminal is for us, who stop our children in order.
+        command.process_group(0);
         command.args(&spec.args).envs(spec.env.iter().cloned()).stdin(Stdio::null()).stdout(log).stderr(err);
         let child = spawn(command).map_err(|source| Error::Spawn { name: spec.name.clone(), source })?;
-        self.child = Some(child);
+        (self.child, self.leaves_by) = (Some(child), None);
         Ok(())
     }
 
@@ -80,19 +85,20 @@ impl Process {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             if let Some(status) = self.ended() {
-                return Err(self.not_ready(format!("ended with {status}")));
+                return Err(self.fault(format!("ended with {status}")));
             }
             if answers().await {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(self.not_ready(format!("did not answer within {} s", READY_TIMEOUT.as_secs())));
+                return Err(self.fault(format!("did not answer within {} s", READY_TIMEOUT.as_secs())));
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    fn not_ready(&self, what: String) -> Error {
+    /// What it did instead of what was hoped for, with the end of its log.
+    pub fn fault(&self, what: String) -> Error {
         Error::NotReady {
             name: self.spec.name.clone(),
             what,
@@ -140,19 +146,34 @@ impl Process {
 
     /// Asks it to end, waits, and kills it if it does not. Answers how it ended, or `None` when it had to be killed.
     pub async fn stop(&mut self) -> Option<ExitStatus> {
-        self.signal(self.spec.stop_signal);
-        let deadline = Instant::now() + self.spec.stop_timeout;
-        while self.child.is_some() {
-            if let Some(status) = self.ended() {
-                return Some(status);
+        self.leave();
+        loop {
+            match self.gone() {
+                Some(how) => return how,
+                None => tokio::time::sleep(LOOK).await,
             }
-            if Instant::now() > deadline {
-                self.kill9();
-                return None;
-            }
-            tokio::time::sleep(LOOK).await;
         }
-        None
+    }
+
+    /// Asks it to end, once, and waits for nothing: [`Process::gone`] says when it has. A second signal would end our
+    /// services in the midst of their work.
+    pub fn leave(&mut self) {
+        if self.leaves_by.is_none() {
+            self.signal(self.spec.stop_signal);
+            self.leaves_by = Some(Instant::now() + self.spec.stop_timeout);
+        }
+    }
+
+    /// Whether it is gone: with how it ended, or with `None` when it was not there, or had to be killed since it did
+    /// not leave in its time.
+    pub fn gone(&mut self) -> Option<Option<ExitStatus>> {
+        if let Some(status) = self.ended() {
+            return Some(Some(status));
+        }
+        if self.leaves_by.is_some_and(|by| Instant::now() > by) {
+            self.kill9();
+        }
+        self.child.is_none().then_some(None)
     }
 }
 

@@ -10,6 +10,13 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
+/// One of our own programs: beside this one, or one folder up, where a test's target folder has it.
+pub fn beside(name: &str) -> Option<PathBuf> {
+    let exe = std::env::current_exe().ok()?;
+    let folders = exe.ancestors().skip(1).take(2);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 /// A program on PATH, or how to get it.
 pub(crate) fn required(name: &str, fix: &str) -> Result<PathBuf, Error> {
     on_path(name).ok_or_else(|| Error::Missing { program: name.into(), fix: fix.into() })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::mongo::Kind;
+use crate::mongo::Mongo;
 use crate::{Error, Process, mongo, ports, postgres, redis};
 
 /// How the stores are set up.
@@ -10,7 +10,7 @@ use crate::{Error, Process, mongo, ports, postgres, redis};
 pub struct Options {
     /// Redis.
     pub redis: redis::Options,
-    /// Ports of Redis, PostgreSQL and MongoDB; 0 takes a free one.
+    /// Ports of Redis, PostgreSQL and, where it stands alone, MongoDB; 0 takes a free one.
     pub ports: [u16; 3],
     /// PostgreSQL's password.
     pub password: String,
@@ -32,35 +32,37 @@ pub struct Stores {
     /// PostgreSQL.
     pub postgres: Process,
     /// MongoDB or FerretDB.
-    pub mongo: Process,
-    /// Which of the two.
-    pub kind: Kind,
+    pub mongo: Mongo,
     password: String,
     folder: PathBuf,
 }
 
 impl Stores {
-    /// Starts all three, side by side, with their data in `folder`.
+    /// Starts all three, side by side, with their data in `folder`. MongoDB is one server that stands alone.
     pub async fn start(folder: &Path, options: Options) -> Result<Self, Error> {
+        let [_, _, port] = options.ports;
+        let port = if port == 0 { ports::free().map_err(Error::file(folder))? } else { port };
+        Self::beside(folder, options, mongo::single(&folder.join("mongo"), port)).await
+    }
+
+    /// Starts Redis and PostgreSQL beside a MongoDB that `mongo` starts.
+    pub async fn beside<E: From<Error>>(
+        folder: &Path,
+        options: Options,
+        mongo: impl Future<Output = Result<Mongo, E>>,
+    ) -> Result<Self, E> {
         crate::disk::room(folder)?;
         let port =
             |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
-        let [redis_port, postgres_port, mongo_port] = options.ports;
-        let (redis_folder, mongo_folder) = (folder.join("redis"), folder.join("mongo"));
-        let (redis, postgres, mongo) = tokio::join!(
-            redis::start(&redis_folder, port(redis_port)?, options.redis),
-            postgres::start(folder, port(postgres_port)?, &options.password, options.durable),
-            mongo::start(&mongo_folder, port(mongo_port)?),
-        );
-        let (mongo, kind) = mongo?;
-        Ok(Self {
-            redis: redis?,
-            postgres: postgres?,
+        let [redis_port, postgres_port, _] = options.ports;
+        let (redis_port, postgres_port) = (port(redis_port)?, port(postgres_port)?);
+        let redis_folder = folder.join("redis");
+        let (redis, postgres, mongo) = tokio::try_join!(
+            async { Ok(redis::start(&redis_folder, redis_port, options.redis).await?) },
+            async { Ok(postgres::start(folder, postgres_port, &options.password, options.durable).await?) },
             mongo,
-            kind,
-            password: options.password,
-            folder: folder.into(),
-        })
+        )?;
+        Ok(Self { redis, postgres, mongo, password: options.password, folder: folder.into() })
     }
 
     /// Redis's address.
@@ -76,7 +78,7 @@ impl Stores {
 
     /// MongoDB's address.
     pub fn mongodb_uri(&self) -> String {
-        mongo::uri(self.kind, self.mongo.spec.port)
+        self.mongo.uri.clone()
     }
 
     /// Stops all three in order.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use local::mongo::{Kind, Mongo};
 use local::process::Spec;
 use local::stores::{Options, Stores};
 use local::{Process, postgres, redis};
@@ -11,7 +12,7 @@ use local::{Process, postgres, redis};
 async fn all_three_stores_start_and_are_gone_when_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let stores = Stores::start(folder.path(), Options::default()).await.unwrap();
-    let ports = [&stores.redis, &stores.postgres, &stores.mongo].map(|process| process.spec.port);
+    let ports = [&stores.redis, &stores.postgres, &stores.mongo.servers[0]].map(|process| process.spec.port);
     assert!(redis::answers(ports[0]).await && postgres::answers(ports[1]).await);
     stores.stop_and_forget().await;
     assert!(ports.iter().all(|port| local::ports::is_free(*port)));
@@ -44,6 +45,55 @@ async fn a_paused_process_does_not_answer_and_goes_on_when_resumed() {
     assert!(!redis::answers(process.spec.port).await);
     process.resume();
     assert!(redis::answers(process.spec.port).await);
+}
+
+#[tokio::test]
+async fn ctrl_c_at_the_terminal_does_not_reach_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = Process::start(shell(folder.path(), "sleep 60")).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.pid().unwrap())).unwrap();
+    let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned();
+    assert_eq!(group, child.pid().unwrap().to_string(), "it leads a group of its own");
+}
+
+#[tokio::test]
+async fn servers_of_a_cluster_are_stopped_in_the_reverse_order_of_their_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let ends = folder.path().join("ends");
+    let start = |name: &str| {
+        let script = format!(
+            "trap 'echo {name} >> {}; exit 0' TERM; echo up; while :; do sleep 0.05; done",
+            ends.display()
+        );
+        let log = folder.path().join(name);
+        let process = Process::start(Spec { log: log.clone(), ..shell(folder.path(), &script) }).unwrap();
+        while std::fs::read(&log).unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        process
+    };
+    let servers = ["config", "shard-0", "shard-1", "router"].map(start).into();
+    let mut mongo = Mongo { kind: Kind::MongoDb, servers, uri: String::new() };
+    mongo.stop().await;
+    assert_eq!(std::fs::read_to_string(&ends).unwrap(), "router\nshard-1\nshard-0\nconfig\n");
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_go_is_gone_later_and_is_killed_when_it_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut goes = Process::start(shell(folder.path(), "sleep 60")).unwrap();
+    let mut stays =
+        Process::start(shell(folder.path(), "trap '' TERM; while :; do sleep 0.1; done")).unwrap();
+    assert_eq!(goes.gone(), None);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    goes.leave();
+    stays.leave();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(goes.gone().is_some_and(|how| how.is_some()), "it ended by itself");
+    assert_eq!(stays.gone(), None);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(stays.gone(), Some(None), "its time was over");
+    assert_eq!(stays.pid(), None);
 }
 
 #[tokio::test]

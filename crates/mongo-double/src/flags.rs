@@ -105,6 +105,8 @@ const PARAMETERS: &[&str] = &[
     "ttlMonitorSleepSecs",
     "authenticationMechanisms",
     "diagnosticDataCollectionEnabled",
+    "shutdownTimeoutMillisForSignaledShutdown",
+    "mongosShutdownTimeoutMillisForSignaledShutdown",
 ];
 
 impl Flags {

@@ -2,11 +2,14 @@
 //! Decides nothing: the API and the worker do.
 
 mod connect;
+mod growing;
 mod observe;
+mod sample;
 mod scripts;
 
 pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare};
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
+pub use sample::{Sample, Sampler};
 pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
 
 /// What went wrong with Redis.

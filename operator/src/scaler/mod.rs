@@ -1,7 +1,6 @@
 //! The autoscaler's loop: sample → decide → scale → report, for every pipeline at its own period. Writes the number of
 //! workers, `status.scaling` and the condition `ScalingActive`, under its own field manager, and nothing else.
 
-mod busy;
 mod report;
 mod sample;
 

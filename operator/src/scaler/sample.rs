@@ -1,7 +1,5 @@
 //! One sample: the streams of a pipeline, and its workers. Unknown stays unknown.
 
-use event::keys::Keys;
-use event::lag::{Certainty, Lag};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use plan::names::{Part, REDIS_PORT};
@@ -10,8 +8,8 @@ use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
 use redis::aio::ConnectionManager;
 use std::time::{Duration, SystemTime};
+use stream::Sample;
 
-use super::busy::Growing;
 use crate::context::Context;
 use crate::error::{Error, call};
 use crate::reconcile::{read_secret, secret_value};
@@ -23,8 +21,7 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub struct Sampler {
     redis: Option<ConnectionManager>,
-    busy: Growing,
-    errors: Growing,
+    streams: stream::Sampler,
 }
 
 impl Sampler {
@@ -39,7 +36,7 @@ impl Sampler {
         let mut observation = Observation { at: at.as_secs_f64(), workers, ..Observation::default() };
         let streams = tokio::time::timeout(REDIS_TIMEOUT, self.streams(valid, context, at.as_secs()));
         match streams.await {
-            Ok(Ok(streams)) => self.fill(&mut observation, &streams),
+            Ok(Ok(sample)) => observation = filled(observation, &sample),
             // Redis is away: all that it would tell is unknown, and the law holds the fleet.
             Ok(Err(why)) => {
                 self.redis = None;
@@ -55,57 +52,30 @@ impl Sampler {
         valid: &ValidatedPipeline,
         context: &Context,
         now_seconds: u64,
-    ) -> Result<Vec<Stream>, String> {
+    ) -> Result<Sample, String> {
         let redis = match &mut self.redis {
             Some(redis) => redis,
             none => none.insert(connect(valid, context).await?),
         };
-        let mut streams = Vec::new();
-        for partition in 0..u32::try_from(valid.spec().redis.partitions).unwrap_or(1) {
-            let keys = Keys::new(&valid.names().key(), partition);
-            let view = stream::observe(redis, &keys, now_seconds).await.map_err(|error| error.to_string())?;
-            let oldest_ms =
-                stream::oldest_waiting_ms(redis, &keys).await.map_err(|error| error.to_string())?;
-            streams.push(Stream { view, oldest_ms });
-        }
-        Ok(streams)
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "counts below 2^53")]
-    fn fill(&mut self, observation: &mut Observation, streams: &[Stream]) {
-        let lag = streams.iter().map(|stream| stream.view.lag()).reduce(Lag::plus);
-        let lag = lag.unwrap_or(Lag { events: Some(0), certainty: Certainty::Known });
-        let sum = |pick: fn(&Stream) -> Option<u64>| streams.iter().map(pick).sum::<Option<u64>>();
-        let mut workers: Vec<_> = streams.iter().flat_map(|stream| &stream.view.workers).collect();
-        // What a worker says of itself is about all its partitions.
-        workers.sort_by(|a, b| a.name.cmp(&b.name));
-        workers.dedup_by(|a, b| a.name == b.name);
-        let pending: u64 = workers.iter().map(|worker| worker.pending_events).sum();
-        let waiting = lag.events.filter(|_| lag.certainty != Certainty::Unknown);
-        // In minus out is all that is not done; what workers hold is on its way.
-        observation.lag_events = waiting.map(|waiting| waiting.saturating_sub(pending) as f64);
-        observation.pending_events = Some(pending as f64);
-        observation.orphaned_events = Some(0.0);
-        observation.oldest_seconds = streams
-            .iter()
-            .filter_map(|stream| stream.oldest_ms)
-            .max()
-            .or((waiting == Some(0)).then_some(0))
-            .map(|ms| ms as f64 / 1000.0);
-        observation.arrived_events = sum(|stream| stream.view.facts.events_in).map(|n| n as f64);
-        let out = |stream: &Stream| stream.view.facts.events_out.or(stream.view.facts.events_in.map(|_| 0));
-        observation.processed_events = sum(out).map(|n| n as f64);
-        let busy = self.busy.add(workers.iter().map(|worker| (worker.name.clone(), worker.busy_ms)));
-        observation.busy_seconds = Some(busy as f64 / 1000.0);
-        let errors = self.errors.add(workers.iter().map(|worker| (worker.name.clone(), worker.sink_errors)));
-        observation.sink_errors = Some(errors as f64);
+        let (key, partitions) = (valid.names().key(), valid.spec().redis.partitions);
+        let partitions = u32::try_from(partitions).unwrap_or(1);
+        self.streams.sample(redis, &key, partitions, now_seconds).await.map_err(|error| error.to_string())
     }
 }
 
-/// A partition at one moment.
-struct Stream {
-    view: stream::PartitionView,
-    oldest_ms: Option<u64>,
+/// What Redis told, beside what is known of the fleet.
+fn filled(observation: Observation, sample: &Sample) -> Observation {
+    Observation {
+        lag_events: sample.lag_events,
+        pending_events: sample.pending_events,
+        orphaned_events: sample.orphaned_events,
+        oldest_seconds: sample.oldest_seconds,
+        arrived_events: sample.arrived_events,
+        processed_events: sample.processed_events,
+        busy_seconds: sample.busy_seconds,
+        sink_errors: sample.sink_errors,
+        ..observation
+    }
 }
 
 async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<ConnectionManager, String> {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bootstrap::{Error, FileRecord, Login, Patience, Record};
 use bson::{Document, doc};
-use local::process::Signal;
-use local::{Process, Spec, on_path, ports};
+use local::mongo::{Role, Server};
+use local::{Process, beside, on_path, ports};
 use mongodb::Client;
 use mongodb::options::{AuthMechanism, ClientOptions, Credential, ServerAddress};
 use plan::mongo::observed::Observed;
@@ -92,40 +92,26 @@ impl Cluster {
         let data = self.data(set);
         fs::create_dir_all(&data).unwrap();
         let host = self.host(set);
-        let role = if set == SETS[0] { "--configsvr" } else { "--shardsvr" };
-        let mut args: Vec<String> = vec!["--replSet".into(), set.into(), role.into()];
-        args.extend(["--dbpath".into(), data.display().to_string()]);
-        self.spawn(set, "mongod", &host, args, programs);
+        let data = data.as_path();
+        let role = if set == SETS[0] { Role::Config { set, data } } else { Role::Shard { set, data } };
+        self.spawn(set, role, &host, programs);
         let process = self.processes.get_mut(set).unwrap();
         process.ready(|| async { TcpStream::connect(&host).await.is_ok() }).await.unwrap();
     }
 
     /// It listens once the config set has a primary.
     fn start_router(&mut self, programs: Programs) {
-        let args = vec!["--configdb".into(), self.wanted.config.connection()];
+        let config = self.wanted.config.connection();
         let address = self.wanted.routers[0].clone();
-        self.spawn("router", "mongos", &address, args, programs);
+        self.spawn("router", Role::Router { config: &config }, &address, programs);
     }
 
-    fn spawn(&mut self, name: &str, program: &str, address: &str, own: Vec<String>, programs: Programs) {
-        let port = address.rsplit(':').next().unwrap();
-        let key_file = self.folder.path().join("key").display().to_string();
-        let mut args = own;
-        args.extend(["--port", port, "--bind_ip", "127.0.0.1", "--keyFile", &key_file].map(str::to_owned));
-        for parameter in ["enableTestCommands=1", "enableLocalhostAuthBypass=0"] {
-            args.extend(["--setParameter".to_owned(), parameter.to_owned()]);
-        }
-        let spec = Spec {
-            name: name.to_owned(),
-            program: program_file(program, programs),
-            args,
-            env: Vec::new(),
-            log: self.folder.path().join(format!("{name}.log")),
-            user: None,
-            port: port.parse().unwrap(),
-            stop_signal: Signal::SIGTERM,
-            stop_timeout: Duration::from_secs(15),
-        };
+    fn spawn(&mut self, name: &str, role: Role<'_>, address: &str, programs: Programs) {
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let (key_file, logs) = (self.folder.path().join("key"), self.folder.path());
+        let server = Server { name, role, port, key_file: &key_file, logs };
+        let mut spec = server.spec(program_file(server.program(), programs));
+        spec.args.extend(["--setParameter", "enableTestCommands=1"].map(str::to_owned));
         self.processes.insert(name.to_owned(), Process::start(spec).unwrap());
     }
 
@@ -276,12 +262,10 @@ fn program_file(name: &str, programs: Programs) -> PathBuf {
     {
         return on_path(name).unwrap();
     }
-    let test = std::env::current_exe().unwrap();
-    let file = test.parent().and_then(Path::parent).unwrap().join(name);
-    if !file.is_file() {
+    beside(name).unwrap_or_else(|| {
         let mut build = std::process::Command::new(env!("CARGO"));
         let status = build.args(["build", "-p", "eventpipeline-mongo-double", "--bins"]).status().unwrap();
-        assert!(status.success() && file.is_file(), "the double could not be built");
-    }
-    file
+        assert!(status.success(), "the double could not be built");
+        beside(name).unwrap()
+    })
 }

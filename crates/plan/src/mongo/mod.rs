@@ -18,7 +18,7 @@ pub mod topology;
 pub use codes::{Class, Command, class};
 pub use ladder::next_step;
 pub use observed::Observed;
-pub use of_pipeline::{collections, wanted};
+pub use of_pipeline::{EVENTS, collections, wanted};
 pub use progress::{Progress, progress};
 pub use refusal::Refusal;
 pub use step::{Pace, Rung, Step, Wait};

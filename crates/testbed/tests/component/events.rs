@@ -144,7 +144,7 @@ async fn events_of_a_user_come_newest_first_page_by_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_listed_shown_and_replayed() {
     let pipeline = Pipeline::start(Options::default()).await;
-    if pipeline.processes.stores.kind != local::mongo::Kind::FerretDb {
+    if pipeline.processes.stores.mongo.kind != local::mongo::Kind::FerretDb {
         // MongoDB refuses none of our events, so there is no dead letter to look at.
         return pipeline.stop().await;
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// Sums what counters have grown by.
 #[derive(Default)]
-pub struct Growing {
+pub(crate) struct Growing {
     total: u64,
     before: HashMap<String, u64>,
 }
