@@ -1,3 +1,4 @@
+import { axe } from "../chromium.mjs";
 import { equal, test } from "../runner.mjs";
 
 test("a dead letter is found by its cause, read, and replayed after a look at what would be done", async (t) => {
@@ -17,6 +18,7 @@ test("a dead letter is found by its cause, read, and replayed after a look at wh
   const drawer = page.getByRole("dialog");
   await drawer.getByLabel("Event bad-2").getByText("$price").waitFor();
   await t.picture("dead-letter-drawer", page);
+  equal(await axe(page), [], "axe on the letter");
   await page.keyboard.press("Escape");
 
   await causes.getByRole("button", { name: "Replay" }).click();
@@ -27,6 +29,7 @@ test("a dead letter is found by its cause, read, and replayed after a look at wh
     "letters replayed by the dry run",
   );
   await t.picture("replay-dry-run", page);
+  equal(await axe(page), [], "axe on the replay");
   await drawer.getByRole("button", { name: /^Replay 3.letters/ }).click();
   await drawer.getByText(/3.letters with 3.events were queued again/).waitFor();
   await drawer.getByRole("button", { name: "Done" }).click();

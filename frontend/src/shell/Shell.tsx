@@ -3,6 +3,7 @@ import { Outlet } from "@tanstack/react-router";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { useKeptSession } from "@/api/session";
+import { useFocus } from "@/ui/focus";
 import { Nav } from "./Nav";
 import { PreferencesProvider } from "./Preferences";
 import { TopBar } from "./TopBar";
@@ -46,11 +47,13 @@ function Brand() {
 
 /** On a narrow screen the navigation comes from the side. */
 function NarrowNav({ open, close }: { open: boolean; close: () => void }) {
+  const focus = useFocus();
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && close()}>
       <Dialog.Portal>
         <div className="fixed inset-0 z-40 bg-shade" aria-hidden />
         <Dialog.Content
+          {...focus}
           aria-describedby={undefined}
           className="fixed inset-y-0 left-0 z-50 w-64 overflow-y-auto border-r border-line bg-surface p-3 shadow-float outline-none"
         >

@@ -4,6 +4,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { words } from "@/api/problem";
 import { Button } from "./Button";
 import { TextField } from "./Field";
+import { useFocus } from "./focus";
 import { Notice } from "./Status";
 
 interface ConfirmProps {
@@ -21,6 +22,7 @@ interface ConfirmProps {
 
 export function Confirm({ title, children, name, action, busy, error, confirm, close }: ConfirmProps) {
   const [typed, setTyped] = useState("");
+  const focus = useFocus();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (typed.trim() === name) confirm();
@@ -29,7 +31,11 @@ export function Confirm({ title, children, name, action, busy, error, confirm, c
     <AlertDialog.Root open onOpenChange={(next) => !next && close()}>
       <AlertDialog.Portal>
         <div className="fixed inset-0 z-60 bg-shade" aria-hidden />
-        <AlertDialog.Content className="fixed top-1/2 left-1/2 z-70 w-[min(28rem,calc(100vw-2rem))] -translate-x-1/2 -translate-y-1/2 rounded-md border border-line bg-surface p-5 shadow-float outline-none">
+        <AlertDialog.Content
+          aria-modal
+          {...focus}
+          className="fixed top-1/2 left-1/2 z-70 w-[min(28rem,calc(100vw-2rem))] -translate-x-1/2 -translate-y-1/2 rounded-md border border-line bg-surface p-5 shadow-float outline-none"
+        >
           <form onSubmit={submit} className="flex flex-col gap-3">
             <AlertDialog.Title className="text-base font-semibold">{title}</AlertDialog.Title>
             <AlertDialog.Description asChild>
@@ -37,6 +43,7 @@ export function Confirm({ title, children, name, action, busy, error, confirm, c
             </AlertDialog.Description>
             <TextField
               label={`Type ${name} to go on`}
+              data-first
               value={typed}
               autoComplete="off"
               spellCheck={false}

@@ -4,6 +4,7 @@ import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import type { ReactNode } from "react";
 import { Button } from "./Button";
+import { useFocus } from "./focus";
 
 interface DrawerProps {
   title: ReactNode;
@@ -16,12 +17,13 @@ interface DrawerProps {
 }
 
 export function Drawer({ title, about, open, close, children, actions }: DrawerProps) {
+  const focus = useFocus();
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && close()}>
       <Dialog.Portal>
         <div className="fixed inset-0 z-40 bg-shade" aria-hidden />
         <Dialog.Content
-          onOpenAutoFocus={focus}
+          {...focus}
           className="fixed inset-y-0 right-0 z-50 flex w-full max-w-xl flex-col border-l border-line bg-surface shadow-float outline-none"
         >
           <header className="flex items-start justify-between gap-4 border-b border-line px-5 py-3">
@@ -45,11 +47,4 @@ export function Drawer({ title, about, open, close, children, actions }: DrawerP
       </Dialog.Portal>
     </Dialog.Root>
   );
-}
-
-/** The field that a form names, else the drawer itself: never its close button. */
-function focus(event: Event) {
-  event.preventDefault();
-  const drawer = event.currentTarget as HTMLElement;
-  (drawer.querySelector<HTMLElement>("[data-first]") ?? drawer).focus();
 }
