@@ -137,6 +137,7 @@ impl Pipeline {
             self.scale(pipeline, &valid, &decision, context).await?;
         }
         remember(&valid, &observation, &decision, context);
+        self.sampler.tell(&valid, &decision).await;
         report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await
     }
 
