@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the session of this browser: its cookie goes. A token that a program holds lives until it expires. */
+        post: operations["postAuthLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/me": {
         parameters: {
             query?: never;
@@ -83,6 +100,23 @@ export interface paths {
         get: operations["getAuthMe"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token that lives from now on, for one that is still good. */
+        post: operations["postAuthRefresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -267,6 +301,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why there are as many workers as there are. */
+        get: operations["getScaling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -336,56 +387,6 @@ export interface paths {
         head?: never;
         /** Change a person. */
         patch: operations["patchUsersById"];
-        trace?: never;
-    };
-    "/api/v1/scaling": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The last 15 minutes. */
-        get: operations["getScaling"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sign in. */
-        post: operations["postAuthRefresh"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/logout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["postAuthLogout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
 }
@@ -546,9 +547,14 @@ export interface components {
         EventReply: {
             deadLetter?: components["schemas"]["DeadLetter"] | null;
             event?: components["schemas"]["StoredEvent"] | null;
-            /** @enum {string} */
-            state: "queued" | "stored" | "dead";
+            /** @description `queued`, `stored` or `dead`. */
+            state: components["schemas"]["EventState"];
         };
+        /**
+         * @description Where an event is.
+         * @enum {string}
+         */
+        EventState: "queued" | "stored" | "dead";
         /** @description Which letters. */
         Filter: {
             /** @description Of the cause. */
@@ -691,10 +697,13 @@ export interface components {
              */
             password: string;
         };
-        /** @description A token, and whose it is. */
+        /** @description A token, and whose it is. The cookie `ep_session` has the token, too, for the console's listener. */
         LoginReply: {
-            /** @description A JWT, to be sent as `Authorization: Bearer`. */
-            accessToken?: string;
+            /**
+             * @description A JWT, to be sent as `Authorization: Bearer`. Left out when the request has the header `X-Requested-With`: a
+             *     page needs the cookie alone, which no script can read.
+             */
+            accessToken?: string | null;
             /**
              * Format: int32
              * @description Seconds that it lives.
@@ -853,6 +862,106 @@ export interface components {
             /** @description Live workers; `null`: not known. */
             workers?: number | null;
         };
+        /** @description One limit that changed the number of workers. */
+        ScalingClamp: {
+            /**
+             * @description Which.
+             * @example maxReplicas
+             */
+            by: string;
+            /**
+             * Format: int32
+             * @description Workers before.
+             */
+            from: number;
+            /**
+             * Format: int32
+             * @description Workers after.
+             */
+            to: number;
+        };
+        /** @description One decision that stood for a while. Its numbers are those of the last time it was made. */
+        ScalingDecision: components["schemas"]["ScalingRecord"] & {
+            /**
+             * Format: int64
+             * @description Seconds since it was made last.
+             */
+            ageSeconds: number;
+            /**
+             * Format: date-time
+             * @description When it was made last.
+             */
+            at: string;
+            /** @description What, why, and from which numbers. */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description When it was made first.
+             */
+            since: string;
+        };
+        /** @description Events a second. */
+        ScalingRates: {
+            /**
+             * Format: double
+             * @description That arrive.
+             */
+            arrival: number;
+            /**
+             * Format: double
+             * @description That are processed; `null`: not known.
+             */
+            processed?: number | null;
+        };
+        /** @description What is told of the record that the law made; the rest of it is passed over. */
+        ScalingRecord: {
+            /**
+             * Format: double
+             * @description Events that wait for a worker; `null`: not known.
+             */
+            backlogEvents?: number | null;
+            /** @description `Known`, `Estimated` or `Unknown`. */
+            certainty: string;
+            /** @description What limited the answer. */
+            clamps: components["schemas"]["ScalingClamp"][];
+            /**
+             * Format: int32
+             * @description Workers there were.
+             */
+            current: number;
+            /**
+             * Format: int32
+             * @description Workers there should be.
+             */
+            desired: number;
+            /**
+             * Format: double
+             * @description Events a second of one busy worker; `null`: not measured yet.
+             */
+            mu?: number | null;
+            /**
+             * Format: double
+             * @description Workers needed; `null`: not reckoned.
+             */
+            need?: number | null;
+            /**
+             * Format: double
+             * @description Age of the oldest of them, in seconds.
+             */
+            oldestSeconds?: number | null;
+            /** @description Events a second that arrive, and that are processed. */
+            rates: components["schemas"]["ScalingRates"];
+            /**
+             * @description Why, for programs.
+             * @example BacklogAboveTarget
+             */
+            reason: string;
+        };
+        /** @description Decisions of the autoscaler. */
+        ScalingReply: {
+            /** @description Newest first, at most 50. Empty: nothing scales this pipeline, or it has not decided yet. */
+            decisions: components["schemas"]["ScalingDecision"][];
+        };
         /**
          * @description What a key may do.
          * @enum {string}
@@ -909,13 +1018,19 @@ export interface components {
         StatsReply: {
             /**
              * Format: int64
+             * @description Events taken since the streams were made; `null`: not known.
+             */
+            eventsInTotal?: number | null;
+            /**
+             * Format: int64
              * @description Between two samples.
              */
             intervalSeconds: number;
+            /** @description `namespace/name` of the pipeline. */
+            pipeline: string;
             /** @description At most 15 minutes of them; fewer after a start. */
             samples: components["schemas"]["Sample"][];
-            pipeline: string;
-            eventsInTotal?: number | null;
+            /** @description Shards that hold the events; 0: MongoDB is not sharded; `null`: not known. */
             shards?: number | null;
         };
         /**
@@ -984,36 +1099,6 @@ export interface components {
         /** @description One word. */
         Word: {
             status: string;
-        };
-        ScalingRates: {
-            arrival: number;
-            processed?: number | null;
-        };
-        ScalingClamp: {
-            by: string;
-            from: number;
-            to: number;
-        };
-        ScalingRecord: {
-            current: number;
-            desired: number;
-            reason: string;
-            certainty: string;
-            need?: number | null;
-            backlogEvents?: number | null;
-            oldestSeconds?: number | null;
-            mu?: number | null;
-            rates: components["schemas"]["ScalingRates"];
-            clamps: components["schemas"]["ScalingClamp"][];
-        };
-        ScalingDecision: components["schemas"]["ScalingRecord"] & {
-            since: string;
-            at: string;
-            ageSeconds: number;
-            sentence: string;
-        };
-        ScalingReply: {
-            decisions: components["schemas"]["ScalingDecision"][];
         };
     };
     responses: never;
@@ -1198,6 +1283,24 @@ export interface operations {
             };
         };
     };
+    postAuthLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     getAuthMe: {
         parameters: {
             query?: never;
@@ -1217,6 +1320,53 @@ export interface operations {
                 };
             };
             /** @description No good credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's scopes or the person's role do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store is away; the detail says which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postAuthRefresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in for longer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginReply"];
+                };
+            };
+            /** @description No good token, or signed in twelve hours ago */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2117,6 +2267,53 @@ export interface operations {
             };
         };
     };
+    getScaling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Decisions, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScalingReply"];
+                };
+            };
+            /** @description No key or token, or one that is not good (any more) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's scopes or the person's role do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store is away; the detail says which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSettings: {
         parameters: {
             query?: never;
@@ -2653,163 +2850,6 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
-            };
-        };
-    };
-    getScaling: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Samples, oldest first */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ScalingReply"];
-                };
-            };
-            /** @description No key or token, or one that is not good (any more) */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key's scopes or the person's role do not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A store is away; the detail says which */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    postAuthRefresh: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Signed in */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoginReply"];
-                };
-            };
-            /** @description No JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description E-mail or password is wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body did not arrive in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Another content type, charset or encoding */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description JSON of another shape, or a value that cannot be; the pointer says where */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many failures */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description PostgreSQL is away */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    postAuthLogout: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description x */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };

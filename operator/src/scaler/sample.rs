@@ -59,7 +59,8 @@ impl Sampler {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
         let at_ms = (decision.at * 1000.0) as u64;
         let pipeline = valid.names().key();
-        let note = self.told.note(redis, &pipeline, &decision.gist(), at_ms, decision.sentence(), record);
+        let gist = decision.gist();
+        let note = self.told.note(redis, &pipeline, &gist, at_ms, decision.sentence(), record);
         match tokio::time::timeout(REDIS_TIMEOUT, note).await {
             Ok(Ok(())) => (),
             Ok(Err(error)) => tracing::debug!(pipeline, %error, "a decision was not told"),
