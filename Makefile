@@ -1,6 +1,6 @@
 # The two set-up commands are `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help deps run stop reset test test-crash lint generate bench fuzz e2e kind kind-check kind-down cluster cluster-down chart
+.PHONY: help deps run stop reset test console test-crash lint generate bench fuzz e2e kind kind-check kind-down cluster cluster-down chart
 
 # Built with the whole workspace: alone it would choose other features, and so compile its dependencies again.
 xtask = cargo build --quiet --workspace --bins && $(target)/debug/xtask
@@ -14,6 +14,7 @@ deps: ## Install redis-server, PostgreSQL and FerretDB where they are missing
 	@scripts/deps.sh
 
 run: deps ## Run a pipeline on this machine; ARGS=--check runs it unattended and proves the guarantee
+	@scripts/console.sh
 	@cargo build --workspace --bins
 	@exec $(target)/debug/eventpipeline dev $(ARGS)
 
@@ -23,9 +24,14 @@ stop: ## Stop the pipeline that `make run` started
 reset: ## Forget its data, keys and people
 	@$(target)/debug/eventpipeline reset
 
-test: deps chart ## All tests, with real stores on free ports
+test: deps chart console ## All tests, with real stores on free ports
 	@cargo build --workspace --all-targets
 	@$(target)/debug/xtask test $(ARGS)
+
+console: deps ## Tests of the console: format, types, units, size, and a real browser on a real pipeline (Node)
+	@scripts/deps.sh --browser
+	@cargo build --workspace --all-targets
+	@frontend/test.sh $(CONSOLE_ARGS)
 
 test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
 	@cargo build --workspace --all-targets

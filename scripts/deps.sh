@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the pipeline runs on: redis-server and PostgreSQL from Debian's packages, FerretDB built with Go when
-# there is no mongod. Leaves nothing running.
+# there is no mongod. Leaves nothing running. With --browser also what the console's tests use: Chromium, curl, redis-cli.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -21,6 +21,14 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 postgres_there || missing+=(postgresql)
 # rustc links with cc; some crates build C code.
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+
+if [ "${1:-}" = --browser ]; then
+  browser=${CHROMIUM:-}
+  for name in chromium chromium-browser google-chrome; do [ -n "$browser" ] || browser=$(command -v $name || true); done
+  [ -n "$browser" ] || missing+=(chromium)
+  command -v curl >/dev/null || missing+=(curl)
+  command -v redis-cli >/dev/null || missing+=(redis-tools)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   if ! can_install; then

@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use axum::Router;
+use axum::handler::Handler;
 use axum::middleware::from_fn;
 use redis::aio::ConnectionManager;
 use store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::console::{self, Console};
 use crate::ingest::{Ingest, Pressure};
 use crate::metrics::Metrics;
 use crate::openapi;
@@ -18,10 +20,15 @@ use crate::problem::{no_such_method, no_such_path};
 use crate::routes;
 use crate::routes::stats::Stats;
 use crate::server::headers;
+use crate::session;
 use crate::settings::{Limits, Settings};
 
 /// What the handlers share.
 pub struct App {
+    /// `namespace/name`.
+    pub pipeline: String,
+    /// The files of the console.
+    pub console: Console,
     /// Limits of requests.
     pub limits: Limits,
     /// The way into the streams.
@@ -74,7 +81,7 @@ pub struct Routers {
 
 /// Builds both routers.
 pub fn routers(app: &Shared, settings: &Settings) -> Routers {
-    let finish = |routes: OpenApiRouter<Shared>| {
+    let finish = |routes: OpenApiRouter<Shared>| -> Router {
         // Each listener describes what it serves and nothing else.
         let (router, mut document) = routes.split_for_parts();
         openapi::finish(&mut document);
@@ -87,10 +94,13 @@ pub fn routers(app: &Shared, settings: &Settings) -> Routers {
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)
             .with_state(Arc::clone(app))
-            .layer(headers::cors(&settings.allowed_origins))
-            .layer(from_fn(headers::security))
     };
-    Routers { public: finish(public()), console: finish(everything()) }
+    let guard = |router: Router| {
+        router.layer(headers::cors(&settings.allowed_origins)).layer(from_fn(headers::security))
+    };
+    let files = console::serve.with_state(app.console.clone());
+    let console = finish(everything()).fallback_service(files).layer(from_fn(session::read));
+    Routers { public: guard(finish(public())), console: guard(console) }
 }
 
 /// The OpenAPI document of the larger listener.
@@ -114,4 +124,5 @@ fn everything() -> OpenApiRouter<Shared> {
         .merge(routes::keys::router())
         .merge(routes::users::router())
         .merge(routes::stats::router())
+        .merge(routes::scaling::router())
 }

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 
 use crate::app::Shared;
 use crate::problem::Problem;
+use crate::session;
 
 /// The caller, once known.
 #[derive(Clone)]
@@ -37,6 +38,17 @@ impl Caller {
     }
 }
 
+/// What the caller sent to say who it is, not yet looked at.
+pub struct Credential(pub String);
+
+impl FromRequestParts<Shared> for Credential {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        credential(parts).map(|text| Self(text.to_owned()))
+    }
+}
+
 impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
@@ -49,7 +61,7 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
-/// `X-Api-Key`, or `Authorization: Bearer`; both at once must agree.
+/// `X-Api-Key`, or `Authorization: Bearer`; both at once must agree. Without either, the session of the console.
 fn credential(parts: &Parts) -> Result<&str, Problem> {
     let text = |name: header::HeaderName| parts.headers.get(name).map(|v| v.to_str().unwrap_or("").trim());
     let key = text(header::HeaderName::from_static("x-api-key"));
@@ -70,9 +82,9 @@ fn credential(parts: &Parts) -> Result<&str, Problem> {
             Err(Problem::unauthorized("credential_malformed", "X-Api-Key and Authorization differ; send one"))
         }
         (Some(credential), _) | (None, Some(credential)) if !credential.is_empty() => Ok(credential),
-        _ => Err(Problem::unauthorized(
-            "credential_missing",
-            "send an API key as X-Api-Key, or a key or token as Authorization: Bearer",
-        )),
+        _ => session::credential(parts)?.ok_or_else(|| {
+            let detail = "send an API key as X-Api-Key, or a key or token as Authorization: Bearer";
+            Problem::unauthorized("credential_missing", detail)
+        }),
     }
 }

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub mod console;
 pub mod ingest;
 pub mod letters;
 pub mod metrics;
@@ -16,5 +17,6 @@ pub mod query;
 pub mod routes;
 pub mod sampler;
 pub mod server;
+pub mod session;
 pub mod settings;
 pub mod stored;

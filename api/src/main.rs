@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use api::app::{self, App, Shared};
+use api::console::Console;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
 use api::routes::stats::Stats;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
+    let files = Console::load(&settings.console_dir)?;
     let stop = lifecycle::stop_token().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let inside = bind(settings.inside_listen, "INSIDE_LISTEN").await?;
 
@@ -59,6 +61,8 @@ async fn run(settings: Settings) -> Result<(), String> {
     let keys: Vec<Keys> = ingest.all_keys().cloned().collect();
     let metrics = Metrics::new(&registry);
     let app = Arc::new(App {
+        pipeline: settings.pipeline.clone(),
+        console: files,
         limits: settings.limits,
         pressure: Pressure::start(keys.clone(), redis.clone(), memory_bytes),
         stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),

@@ -6,7 +6,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Sec
 use utoipa::{IntoParams, OpenApi};
 
 /// Paths that ask nobody who they are.
-const OPEN: &[&str] = &["/api/live", "/api/ready", "/api/health", "/api/v1/auth/login"];
+const OPEN: &[&str] =
+    &["/api/live", "/api/ready", "/api/health", "/api/v1/auth/login", "/api/v1/auth/logout"];
 /// Answers of every other path.
 const SHARED: &[(&str, &str)] = &[
     ("401", "No key or token, or one that is not good (any more)"),
@@ -41,8 +42,16 @@ pub struct Paging {
 /// Adds to each protected route who may ask and what refusals look like.
 pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
             // The routes of ingest say more of their bodies themselves, as 4XX.
             if operation.request_body.is_some() && !operation.responses.responses.contains_key("4XX") {
                 describe(operation, OF_BODIES);
@@ -62,6 +71,20 @@ pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme("person", SecurityScheme::Http(token));
+}
+
+/// `get` of `/api/v1/dlq/{id}` is `getDlqById`: the name of a handler is not unique, and generators rely on that.
+fn operation_id(method: &str, path: &str) -> String {
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "api" | "v1"));
+    parts.fold(method.to_owned(), |mut id, part| {
+        let (by, name) = match part.strip_prefix('{') {
+            Some(name) => ("By", name.trim_end_matches('}')),
+            None => ("", part),
+        };
+        let (first, rest) = name.split_at(1);
+        id.extend([by, &first.to_ascii_uppercase(), rest]);
+        id
+    })
 }
 
 /// What a body can be refused for, whichever route reads it.

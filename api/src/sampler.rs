@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bson::doc;
+use bson::{Document, doc};
 use event::keys::Keys;
 use event::lag::{Certainty, Lag};
+use mongodb::Database;
 use prometheus_client::metrics::counter::Counter;
 use redis::aio::ConnectionManager;
 use serde::Serialize;
@@ -24,6 +25,8 @@ use crate::stored::rfc3339;
 pub const PERIOD: Duration = Duration::from_secs(5);
 /// 15 minutes of them (about 300 bytes each).
 const SAMPLES_MAX: usize = 180;
+/// Between two looks at the shards; people add them, minutes apart at best.
+const SHARDS_PERIOD: Duration = Duration::from_mins(1);
 /// A store that takes longer has not answered this look.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Open dead letters are counted up to this; counting millions every 5 s would cost more than it tells.
@@ -82,13 +85,20 @@ struct Inner {
     samples: Mutex<VecDeque<Sample>>,
     latencies: Latencies,
     mongodb: Mutex<Option<(Instant, Duration)>>,
+    events_in_total: Mutex<Option<u64>>,
+    shards: Mutex<Option<usize>>,
 }
 
 impl Stats {
     /// Samples until the process ends.
     pub fn start(keys: Vec<Keys>, redis: ConnectionManager, store: Store, metrics: Metrics) -> Self {
-        let inner =
-            Inner { samples: Mutex::default(), latencies: Latencies::default(), mongodb: Mutex::default() };
+        let inner = Inner {
+            samples: Mutex::default(),
+            latencies: Latencies::default(),
+            mongodb: Mutex::default(),
+            events_in_total: Mutex::default(),
+            shards: Mutex::default(),
+        };
         let stats = Self(Arc::new(inner));
         let sampler = Sampler { stats: stats.clone(), keys, redis, store, metrics, before: None };
         tokio::spawn(sampler.run());
@@ -103,6 +113,16 @@ impl Stats {
     /// Oldest first.
     pub fn samples(&self) -> Vec<Sample> {
         lock(&self.0.samples).iter().cloned().collect()
+    }
+
+    /// Events taken since the streams were made, as the last look found.
+    pub fn events_in_total(&self) -> Option<u64> {
+        *lock(&self.0.events_in_total)
+    }
+
+    /// Shards that hold the events; 0 when MongoDB is not sharded.
+    pub fn shards(&self) -> Option<usize> {
+        *lock(&self.0.shards)
     }
 
     /// How long ago MongoDB answered a look, and how long it took.
@@ -144,10 +164,17 @@ impl Sampler {
     async fn run(mut self) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut shards_at = None::<Instant>;
         loop {
             ticks.tick().await;
+            if shards_at.is_none_or(|at| at.elapsed() >= SHARDS_PERIOD) {
+                shards_at = Some(Instant::now());
+                let shards = self.shards().await;
+                *lock(&self.stats.0.shards) = shards;
+            }
             let (look, dead) = tokio::join!(self.redis(), self.dead_letters());
             let sample = self.sample(&look, dead);
+            *lock(&self.stats.0.events_in_total) = look.events_in;
             let mut samples = lock(&self.stats.0.samples);
             if samples.len() >= SAMPLES_MAX {
                 samples.pop_front();
@@ -180,6 +207,18 @@ impl Sampler {
         let count = tokio::time::timeout(LOOK_TIMEOUT, async { count.await }).await.ok()?.ok()?;
         *lock(&self.stats.0.mongodb) = Some((Instant::now(), began.elapsed()));
         Some(count)
+    }
+
+    /// A router says that it is one; what it says of the database is by shard. A role that reads may ask both.
+    async fn shards(&self) -> Option<usize> {
+        let events = &self.store.events;
+        let database = events.client().database(&events.namespace().db);
+        if ask(&database, doc! {"hello": 1}).await?.get_str("msg") != Ok("isdbgrid") {
+            return Some(0);
+        }
+        let limit = i64::try_from(LOOK_TIMEOUT.as_millis()).unwrap_or(3_000);
+        let stats = ask(&database, doc! {"dbStats": 1, "maxTimeMS": limit}).await?;
+        stats.get_document("raw").ok().map(Document::len)
     }
 
     fn sample(&mut self, look: &Look, dead: Option<u64>) -> Sample {
@@ -223,6 +262,10 @@ impl Sampler {
             },
         }
     }
+}
+
+async fn ask(database: &Database, command: Document) -> Option<Document> {
+    tokio::time::timeout(LOOK_TIMEOUT, async { database.run_command(command).await }).await.ok()?.ok()
 }
 
 fn together(views: &[PartitionView]) -> Look {

@@ -17,6 +17,8 @@ pub struct Settings {
     pub api_listen: SocketAddr,
     /// Console listener.
     pub console_listen: SocketAddr,
+    /// Folder of the console's files; empty: the usual places.
+    pub console_dir: String,
     /// `/metrics`, `/livez`, `/readyz`.
     pub inside_listen: SocketAddr,
     /// Redis.
@@ -76,8 +78,17 @@ impl Settings {
         let pipeline = reader.pipeline();
         let api_listen =
             listen(reader, "API_LISTEN", "0.0.0.0:3001", "Public listener: events, dead letters, limits");
-        let console_listen =
-            listen(reader, "CONSOLE_LISTEN", "0.0.0.0:3000", "Console listener: the whole of /api");
+        let console_listen = listen(
+            reader,
+            "CONSOLE_LISTEN",
+            "0.0.0.0:3000",
+            "Console listener: the console and the whole of /api",
+        );
+        let console_dir = reader.text(
+            "CONSOLE_DIR",
+            "",
+            "Folder of the built console; when empty: `console` beside the program, else frontend/dist",
+        );
         let inside_listen =
             listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
         let redis_url = reader.address(
@@ -184,6 +195,7 @@ impl Settings {
             pipeline,
             api_listen,
             console_listen,
+            console_dir,
             inside_listen,
             redis_url,
             redis_partitions,

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use accounts::{Person, Preferences, Role, Theme};
+use accounts::{Person, Preferences, Role, Theme, Token};
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,12 +13,18 @@ use utoipa_axum::routes;
 
 use crate::admin::{Json, request_id};
 use crate::app::Shared;
-use crate::auth::Caller;
+use crate::auth::{Caller, Credential};
 use crate::problem::Problem;
+use crate::session;
 
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(login)).routes(routes!(me)).routes(routes!(settings, set_settings))
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(me))
+        .routes(routes!(settings, set_settings))
 }
 
 /// E-mail and password of a person.
@@ -32,12 +39,14 @@ pub struct Login {
     password: String,
 }
 
-/// A token, and whose it is.
+/// A token, and whose it is. The cookie `ep_session` has the token, too, for the console's listener.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginReply {
-    /// A JWT, to be sent as `Authorization: Bearer`.
-    access_token: String,
+    /// A JWT, to be sent as `Authorization: Bearer`. Left out when the request has the header `X-Requested-With`: a
+    /// page needs the cookie alone, which no script can read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
     /// `Bearer`.
     token_type: &'static str,
     /// Seconds that it lives.
@@ -177,14 +186,50 @@ async fn login(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Json(login): Json<Login>,
-) -> Result<axum::Json<LoginReply>, Problem> {
+) -> Result<Response, Problem> {
     let token = app.accounts.login(&login.email, &login.password, peer.ip(), &request_id(&headers)).await?;
-    Ok(axum::Json(LoginReply {
-        access_token: token.text,
+    Ok(signed_in(token, &headers))
+}
+
+/// A token that lives from now on, for one that is still good.
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", responses(
+    (status = 200, description = "Signed in for longer", body = LoginReply),
+    (status = 401, description = "No good token, or signed in twelve hours ago", body = Problem, content_type = "application/problem+json"),
+))]
+async fn refresh(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    Credential(token): Credential,
+) -> Result<Response, Problem> {
+    Ok(signed_in(app.accounts.renew(&token).await?, &headers))
+}
+
+fn signed_in(token: Token, headers: &HeaderMap) -> Response {
+    let cookie = session::cookie(&token.text, token.expires_in, headers);
+    let reply = LoginReply {
+        access_token: (!session::is_console(headers)).then_some(token.text),
         token_type: "Bearer",
         expires_in: token.expires_in,
         user: token.person.into(),
-    }))
+    };
+    let mut response = axum::Json(reply).into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+/// Ends the session of this browser: its cookie goes. A token that a program holds lives until it expires.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", responses(
+    (status = 204, description = "Signed out"),
+))]
+async fn logout(headers: HeaderMap) -> Result<Response, Problem> {
+    // Another site cannot sign a person out, either.
+    if !session::is_console(&headers) {
+        let detail = "signing out is for a browser's session and needs the header X-Requested-With";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().extend(session::no_cookie(&headers).map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
 }
 
 /// Who is calling.

@@ -49,6 +49,7 @@ pub struct EventList {
 /// Where an event is.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = EventState)]
 pub enum Where {
     /// Acknowledged, and not yet written.
     Queued,
@@ -63,7 +64,6 @@ pub enum Where {
 #[serde(rename_all = "camelCase")]
 pub struct EventReply {
     /// `queued`, `stored` or `dead`.
-    #[schema(inline)]
     state: Where,
     /// The event, where it is stored.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ pub mod events;
 pub mod health;
 pub mod ingest;
 pub mod keys;
+pub mod scaling;
 mod selection;
 pub mod stats;
 pub mod users;

@@ -23,6 +23,12 @@ pub fn router() -> OpenApiRouter<Shared> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatsReply {
+    /// `namespace/name` of the pipeline.
+    pipeline: String,
+    /// Events taken since the streams were made; `null`: not known.
+    events_in_total: Option<u64>,
+    /// Shards that hold the events; 0: MongoDB is not sharded; `null`: not known.
+    shards: Option<usize>,
     /// Between two samples.
     interval_seconds: u64,
     /// At most 15 minutes of them; fewer after a start.
@@ -35,5 +41,11 @@ pub struct StatsReply {
 ))]
 async fn stats(State(app): State<Shared>, caller: Caller) -> Result<Json<StatsReply>, Problem> {
     caller.require(Scope::Read)?;
-    Ok(Json(StatsReply { interval_seconds: PERIOD.as_secs(), samples: app.stats.samples() }))
+    Ok(Json(StatsReply {
+        pipeline: app.pipeline.clone(),
+        events_in_total: app.stats.events_in_total(),
+        shards: app.stats.shards(),
+        interval_seconds: PERIOD.as_secs(),
+        samples: app.stats.samples(),
+    }))
 }

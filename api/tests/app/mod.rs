@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use accounts::Accounts;
 use api::app::{App, Shared, routers};
+use api::console::Console;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
 use api::routes::stats::Stats;
@@ -81,6 +82,8 @@ impl Api {
         }
         let metrics = Metrics::new(&service::inside::Metrics::default());
         let app = Arc::new(App {
+            pipeline: settings.pipeline.clone(),
+            console: Console::load(&settings.console_dir).unwrap(),
             limits: settings.limits,
             pressure: Pressure::start(keys.clone(), redis.clone(), 0),
             stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),

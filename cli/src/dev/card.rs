@@ -22,7 +22,7 @@ pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool, fleet: &Fleet) {
     };
     println!("\n  {} is running\n", pipeline.setup.manifest.pipeline());
     println!("  API       {api}");
-    println!("  console   {}   (serves /api until the console comes)", pipeline.console(0));
+    println!("  console   {}", pipeline.console(0));
     println!("  login     {}  {}", secrets.admin_email, secrets.admin_password);
     if key_works {
         println!("  API key   {key}");

@@ -52,9 +52,12 @@ pub struct Options {
     /// The API's port.
     #[arg(long, default_value_t = 3001)]
     pub api_port: u16,
-    /// The console's port; it serves /api until the console comes.
+    /// The console's port; it serves the whole of /api, too.
     #[arg(long, default_value_t = 3000)]
     pub console_port: u16,
+    /// Take free ports for the API, the console and the stores, so that it runs beside another; dev.json names them.
+    #[arg(long, conflicts_with_all = ["api_port", "console_port"])]
+    pub free_ports: bool,
     /// Run unattended on free ports, send events, prove that each is stored once, stop.
     #[arg(long)]
     pub check: bool,
@@ -66,15 +69,13 @@ pub async fn command(options: &Options) -> Result<(), String> {
     if let Some(pid) = Lock::holder(&options.data) {
         return Err(lock::taken(&options.data, &pid.to_string()));
     }
-    if options.api_port == options.console_port && options.api_port > 0 {
-        let port = options.api_port;
+    let (api, console) = if options.free_ports { (0, 0) } else { (options.api_port, options.console_port) };
+    if api == console && api > 0 {
         return Err(format!(
-            "API and console cannot both have port {port}: give --api-port and --console-port different ones"
+            "API and console cannot both have port {api}: give --api-port and --console-port different ones"
         ));
     }
-    for (port, what, flag) in
-        [(options.api_port, "the API", "--api-port"), (options.console_port, "the console", "--console-port")]
-    {
+    for (port, what, flag) in [(api, "the API", "--api-port"), (console, "the console", "--console-port")] {
         if !local::ports::is_free(port) {
             let fix = format!("stop that, or choose another with {flag}");
             let error =
@@ -94,12 +95,8 @@ pub async fn command(options: &Options) -> Result<(), String> {
     if let Some(words) = cluster::left_behind(&options.data, kind) {
         println!("{words}");
     }
-    let ports = Ports {
-        api: options.api_port,
-        console: options.console_port,
-        stores: store_ports(),
-        members: MEMBERS_FROM,
-    };
+    let (stores, members) = if options.free_ports { ([0; 3], 0) } else { (store_ports(), MEMBERS_FROM) };
+    let ports = Ports { api, console, stores, members };
     let setup = Setup {
         folder: options.data.clone(),
         secrets: Secrets::of(&options.data)?,

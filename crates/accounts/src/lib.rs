@@ -58,6 +58,9 @@ pub use users::{NewUser, USERS_MAX, UserChange, UserInfo};
 use feed::Hub;
 use lookup::{Lookup, Missing};
 
+/// A person signs in again after this, however often the token was renewed: a working day, and no night.
+pub const SESSION_SECONDS_MAX: i64 = 12 * 3_600;
+
 /// Rows of one page, at most.
 pub const PAGE_ROWS_MAX: u32 = 1_000;
 
@@ -138,9 +141,23 @@ impl Accounts {
 
     /// The person of a token, with the role of this moment.
     pub async fn person(&self, token: &str) -> Result<Person, AuthError> {
-        let (id, version) = self.inner.signer.read(token)?;
+        let tokens::Read { id, version, .. } = self.inner.signer.read(token)?;
         let facts = self.inner.hub.people.find(id).await?.ok_or(AuthError::Revoked)?;
         if facts.token_version == version { Ok(facts.person.clone()) } else { Err(AuthError::Revoked) }
+    }
+
+    /// A new token for one that is still good, as long as its person signed in less than [`SESSION_SECONDS_MAX`] ago.
+    pub async fn renew(&self, token: &str) -> Result<Token, AuthError> {
+        let person = self.person(token).await?;
+        let tokens::Read { version, since, .. } = self.inner.signer.read(token)?;
+        let now = self.inner.hub.stores.unix_now() / 1_000;
+        if now - since > SESSION_SECONDS_MAX {
+            return Err(AuthError::Expired);
+        }
+        self.inner.signer.sign(person, version, now, since).map_err(|error| {
+            tracing::error!(%error, "a token was not renewed");
+            AuthError::Unavailable
+        })
     }
 
     /// A new API key: what is listed of it, and its whole text, which cannot be had again.

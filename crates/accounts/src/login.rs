@@ -93,6 +93,6 @@ impl Accounts {
         };
         tokio::time::timeout(CHANGE_TIMEOUT, work).await.map_err(Error::from)??;
         let now = self.inner.hub.stores.unix_now() / 1_000;
-        Ok(self.inner.signer.sign(person, token_version, now)?)
+        Ok(self.inner.signer.sign(person, token_version, now, now)?)
     }
 }

@@ -25,6 +25,20 @@ struct Claims {
     jti: String,
     /// The person's `token_version` when it was signed.
     ver: i32,
+    /// When the person signed in; a renewed token keeps it.
+    #[serde(default)]
+    since: i64,
+}
+
+/// What a token says, once its signature and its time are known to be good.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// Whose it is.
+    pub(crate) id: Uuid,
+    /// The version it was signed at.
+    pub(crate) version: i32,
+    /// When the person signed in, Unix seconds.
+    pub(crate) since: i64,
 }
 
 /// A new token, as a login answers it.
@@ -74,6 +88,7 @@ impl Signer {
         person: Person,
         token_version: i32,
         now_unix_seconds: i64,
+        since_unix_seconds: i64,
     ) -> Result<Token, Error> {
         let claims = Claims {
             iss: ISSUER.into(),
@@ -85,21 +100,22 @@ impl Signer {
             exp: now_unix_seconds + i64::from(self.lifetime_seconds),
             jti: Uuid::now_v7().to_string(),
             ver: token_version,
+            since: since_unix_seconds,
         };
         let text = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .map_err(|error| Error::System(format!("a token could not be signed: {error}")))?;
         Ok(Token { text, expires_in: self.lifetime_seconds, person })
     }
 
-    /// Whose token it is, and the version it was signed at.
-    pub(crate) fn read(&self, text: &str) -> Result<(Uuid, i32), AuthError> {
+    /// What a token of ours says.
+    pub(crate) fn read(&self, text: &str) -> Result<Read, AuthError> {
         if text.len() > TOKEN_BYTES_MAX || text.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(AuthError::Malformed);
         }
         match jsonwebtoken::decode::<Claims>(text, &self.decoding, &self.validation) {
             Ok(token) => {
                 let id = token.claims.sub.parse().map_err(|_| AuthError::Malformed)?;
-                Ok((id, token.claims.ver))
+                Ok(Read { id, version: token.claims.ver, since: token.claims.since })
             }
             Err(error) => Err(match error.kind() {
                 ErrorKind::ExpiredSignature => AuthError::Expired,
@@ -130,10 +146,10 @@ mod tests {
     fn a_token_reads_back_until_it_expires() {
         let signer = Signer::new(SECRET, "default/laptop", 15);
         let person = person();
-        let token = signer.sign(person.clone(), 3, now()).unwrap();
-        assert_eq!(signer.read(&token.text), Ok((person.id, 3)));
+        let token = signer.sign(person.clone(), 3, now(), 7).unwrap();
+        assert_eq!(signer.read(&token.text), Ok(Read { id: person.id, version: 3, since: 7 }));
         assert_eq!(token.expires_in, 900);
-        let old = signer.sign(person, 3, now() - 906).unwrap();
+        let old = signer.sign(person, 3, now() - 906, 7).unwrap();
         assert_eq!(signer.read(&old.text), Err(AuthError::Expired));
     }
 
@@ -142,10 +158,10 @@ mod tests {
         let signer = Signer::new(SECRET, "default/laptop", 15);
         let refuse = |text: &str| signer.read(text).unwrap_err();
         let foreign = Signer::new("another secret of thirty-two bytes", "default/laptop", 15);
-        assert_eq!(refuse(&foreign.sign(person(), 0, now()).unwrap().text), AuthError::Unknown);
+        assert_eq!(refuse(&foreign.sign(person(), 0, now(), 7).unwrap().text), AuthError::Unknown);
         let elsewhere = Signer::new(SECRET, "default/other", 15);
-        assert_eq!(refuse(&elsewhere.sign(person(), 0, now()).unwrap().text), AuthError::Unknown);
-        let good = signer.sign(person(), 0, now()).unwrap().text;
+        assert_eq!(refuse(&elsewhere.sign(person(), 0, now(), 7).unwrap().text), AuthError::Unknown);
+        let good = signer.sign(person(), 0, now(), 7).unwrap().text;
         let (head, body) = good.rsplit_once('.').unwrap().0.split_once('.').unwrap();
         // {"alg":"none","typ":"JWT"}
         assert_eq!(refuse(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{body}.")), AuthError::Malformed);

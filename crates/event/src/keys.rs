@@ -64,6 +64,11 @@ pub fn shared(pipeline: &str, what: &str) -> String {
     format!("ep:{{{pipeline}}}:{what}")
 }
 
+/// List of the autoscaler's last decisions, newest first.
+pub fn scaling(pipeline: &str) -> String {
+    shared(pipeline, "scaling")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! Decides nothing: the API and the worker do.
 
 mod connect;
+pub mod decisions;
 mod growing;
 mod observe;
 mod sample;

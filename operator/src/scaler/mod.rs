@@ -138,6 +138,7 @@ impl Pipeline {
             context.metrics.scaling_seconds.observe(began.elapsed().as_secs_f64());
         }
         remember(&valid, &observation, &decision, context);
+        self.sampler.tell(&valid, &decision).await;
         report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await
     }
 

@@ -3,12 +3,13 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use plan::names::{Part, REDIS_PORT};
-use plan::scaling::{Observation, Workers};
+use plan::scaling::{Decision, Observation, Workers};
 use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
 use redis::aio::ConnectionManager;
 use std::time::{Duration, SystemTime};
 use stream::Sample;
+use stream::decisions::Recorder;
 
 use crate::context::Context;
 use crate::error::{Error, call};
@@ -22,6 +23,7 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Sampler {
     redis: Option<ConnectionManager>,
     streams: stream::Sampler,
+    told: Recorder,
 }
 
 impl Sampler {
@@ -45,6 +47,22 @@ impl Sampler {
             Err(_) => self.redis = None,
         }
         Ok(Some(observation))
+    }
+
+    /// Writes a decision where the console finds it. It is history: a failure costs a line of it and is not retried.
+    pub async fn tell(&mut self, valid: &ValidatedPipeline, decision: &Decision) {
+        let Some(redis) = &mut self.redis else { return };
+        let Ok(record) = serde_json::to_value(decision) else { return };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
+        let at_ms = (decision.at * 1000.0) as u64;
+        let pipeline = valid.names().key();
+        let gist = decision.gist();
+        let note = self.told.note(redis, &pipeline, &gist, at_ms, decision.sentence(), record);
+        match tokio::time::timeout(REDIS_TIMEOUT, note).await {
+            Ok(Ok(())) => (),
+            Ok(Err(error)) => tracing::debug!(pipeline, %error, "a decision was not told"),
+            Err(_) => tracing::debug!(pipeline, "a decision was not told in time"),
+        }
     }
 
     async fn streams(

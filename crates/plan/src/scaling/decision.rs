@@ -205,6 +205,12 @@ impl Decision {
         }
     }
 
+    /// The same text for decisions that decide the same for the same reason, whatever their other numbers: a history
+    /// has one row of them.
+    pub fn gist(&self) -> String {
+        format!("{} {} {:?} {:?}", self.current, self.desired, self.reason, self.certainty)
+    }
+
     /// Whether the number of workers should change.
     pub fn is_change(&self) -> bool {
         self.desired != self.current

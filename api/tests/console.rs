@@ -1,0 +1,134 @@
+//! The session of the console, and what it reads that programs do not: over HTTP, as a browser asks.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod app;
+
+use app::{ADMIN_EMAIL, ADMIN_PASSWORD, Answer, Api, FIRST_KEY};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use plan::scaling::{Observation, Spec, State, Workers, decide};
+use serde_json::{Value, json};
+use stream::decisions::Recorder;
+use tower::ServiceExt;
+
+/// What the console's own page sends with every request.
+const OURS: &[(&str, &str)] = &[
+    ("x-requested-with", "console"),
+    ("sec-fetch-site", "same-origin"),
+    ("host", "127.0.0.1:3000"),
+    ("origin", "http://127.0.0.1:3000"),
+];
+
+async fn ask(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 5_000));
+    let request = request.extension(ConnectInfo(peer)).body(Body::from(body.to_owned())).unwrap();
+    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status: parts.status.as_u16(), headers: parts.headers, json }
+}
+
+/// The cookie as the browser sends it back.
+fn cookie(answer: &Answer) -> String {
+    answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_a_cookie_that_only_the_console_can_use_for_a_change() {
+    let api = Api::start().await;
+    let login = json!({"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}).to_string();
+    let signed_in = ask(&api.console, "POST", "/api/v1/auth/login", OURS, &login).await;
+    assert_eq!((signed_in.status, &signed_in.json["user"]["role"]), (200, &"admin".into()));
+    assert_eq!(signed_in.json.get("accessToken"), None, "the page is given no token");
+    let set = signed_in.headers["set-cookie"].to_str().unwrap();
+    assert!(set.ends_with("; Path=/api; HttpOnly; SameSite=Strict; Max-Age=1800"), "{set}");
+    let session = cookie(&signed_in);
+    let with = |more: &[(&'static str, &'static str)]| {
+        let mut headers = vec![("cookie", session.as_str())];
+        headers.extend_from_slice(more);
+        headers
+    };
+
+    let me = ask(&api.console, "GET", "/api/v1/auth/me", &with(&[]), "").await;
+    assert_eq!((me.status, &me.json["email"]), (200, &ADMIN_EMAIL.into()));
+    let key = r#"{"scopes": ["read"]}"#;
+    assert_eq!(ask(&api.console, "POST", "/api/v1/keys", &with(OURS), key).await.status, 201);
+    let refused =
+        ask(&api.console, "POST", "/api/v1/keys", &with(&[("sec-fetch-site", "cross-site")]), key).await;
+    assert_eq!(refused.refusal(), (403, "cross_site", ""));
+    let public = ask(&api.public, "GET", "/api/v1/events?userId=a", &with(OURS), "").await;
+    assert_eq!(public.refusal(), (401, "credential_missing", ""), "the public listener knows no cookie");
+    // A key beside a cookie counts alone, whoever sends it.
+    let by_key = ask(&api.console, "POST", "/api/v1/keys", &with(&[("x-api-key", FIRST_KEY)]), key).await;
+    assert_eq!(by_key.status, 201);
+
+    let renewed = ask(&api.console, "POST", "/api/v1/auth/refresh", &with(OURS), "").await;
+    assert_eq!((renewed.status, &renewed.json["expiresIn"]), (200, &1800.into()));
+    let other = cookie(&renewed);
+    assert_ne!(other, session, "a new token");
+    assert_eq!(ask(&api.console, "GET", "/api/v1/auth/me", &[("cookie", &other)], "").await.status, 200);
+    assert_eq!(ask(&api.console, "POST", "/api/v1/auth/logout", &with(&[]), "").await.status, 403);
+    let out = ask(&api.console, "POST", "/api/v1/auth/logout", &with(OURS), "").await;
+    assert_eq!((out.status, cookie(&out).as_str()), (204, "ep_session="));
+    let empty = ask(&api.console, "GET", "/api/v1/auth/me", &[("cookie", "ep_session=")], "").await;
+    assert_eq!(empty.refusal(), (401, "credential_missing", ""));
+
+    // Programs sign in as before.
+    let program = api.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+    assert!(program.json["accessToken"].is_string());
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_of_the_law_are_told_newest_first_and_the_same_one_once() {
+    let api = Api::start().await;
+    let empty = api.get("/api/v1/scaling", FIRST_KEY).await;
+    assert_eq!((empty.status, &empty.json), (200, &json!({"decisions": []})));
+    let ingest_only = api.key(r#"["ingest"]"#).await;
+    assert_eq!(api.get("/api/v1/scaling", &ingest_only).await.refusal(), (403, "forbidden", ""));
+
+    let mut redis = api.app.redis.clone();
+    let mut told = Recorder::default();
+    let workers = Workers { desired: 2, ready: 2, ..Workers::default() };
+    let mut state = State::default();
+    for (n, lag) in [0.0, 0.0, 0.0, 90_000.0].into_iter().enumerate() {
+        let at = f64::from(u32::try_from(n).unwrap()).mul_add(5.0, 1_769_853_600.0);
+        let observation = Observation {
+            at,
+            lag_events: Some(lag),
+            pending_events: Some(0.0),
+            orphaned_events: Some(0.0),
+            oldest_seconds: Some(lag / 1_000.0),
+            arrived_events: Some(lag),
+            processed_events: Some(0.0),
+            busy_seconds: Some(0.0),
+            workers,
+            sink_errors: Some(0.0),
+        };
+        let (decision, next) = decide(state, &observation, &Spec::default());
+        state = next;
+        let record = serde_json::to_value(&decision).unwrap();
+        let at_ms = 1_769_853_600_000 + 5_000 * u64::try_from(n).unwrap();
+        told.note(&mut redis, &api.app.pipeline, &decision.gist(), at_ms, decision.sentence(), record)
+            .await
+            .unwrap();
+    }
+    let list = api.get("/api/v1/scaling", FIRST_KEY).await.json["decisions"].clone();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 2, "{list:?}");
+    assert_eq!((&list[0]["current"], &list[0]["backlogEvents"]), (&2.into(), &json!(90_000.0)));
+    assert!(list[0]["sentence"].as_str().unwrap().contains("90,000 events wait"), "{}", list[0]["sentence"]);
+    assert_eq!(
+        (&list[1]["since"], &list[1]["at"]),
+        (&"2026-01-31T10:00:00.000Z".into(), &"2026-01-31T10:00:10.000Z".into()),
+        "three times the same is one row that began with the first"
+    );
+    api.stop().await;
+}

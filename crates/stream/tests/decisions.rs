@@ -1,0 +1,50 @@
+//! The history of scaling decisions on a real redis-server.
+#![allow(clippy::unwrap_used, reason = "a test ends this way")]
+
+use serde_json::json;
+use stream::decisions::{Recorder, read};
+
+const PIPELINE: &str = "default/test";
+
+#[tokio::test]
+async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = local::redis::Options { memory: None, always: false };
+    let mut process =
+        local::redis::start(folder.path(), local::ports::free().unwrap(), options).await.unwrap();
+    let url = format!("redis://127.0.0.1:{}", process.spec.port);
+    let mut redis = stream::connect(&url).await.unwrap();
+    assert!(read(&mut redis, PIPELINE).await.unwrap().is_empty());
+
+    let mut told = Recorder::default();
+    let mut note = async |what: &str, at: u64| {
+        told.note(&mut redis, PIPELINE, what, at, format!("{what} at {at}"), json!({"desired": at}))
+            .await
+            .unwrap();
+        read(&mut redis, PIPELINE).await.unwrap()
+    };
+    note("steady", 1).await;
+    let list = note("steady", 2).await;
+    assert_eq!(list.len(), 1);
+    assert_eq!((list[0].since_ms, list[0].at_ms, list[0].sentence.as_str()), (1, 2, "steady at 2"));
+    let list = note("more", 3).await;
+    assert_eq!(list.iter().map(|row| row.at_ms).collect::<Vec<_>>(), [3, 2]);
+    for n in 0..60 {
+        note(&n.to_string(), 10 + n).await;
+    }
+    let list = note("last", 100).await;
+    assert_eq!((list.len(), list[0].at_ms, list[49].at_ms), (50, 100, 21));
+
+    // Another process, such as an operator that was restarted, knows nothing of the head and leaves it.
+    let mut other = Recorder::default();
+    other.note(&mut redis, PIPELINE, "last", 101, String::new(), json!({})).await.unwrap();
+    let () = redis::cmd("LPUSH")
+        .arg(event::keys::scaling(PIPELINE))
+        .arg("no JSON")
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    let list = read(&mut redis, PIPELINE).await.unwrap();
+    assert_eq!((list.len(), list[0].at_ms, list[1].at_ms), (49, 101, 100));
+    process.stop().await;
+}

@@ -1,0 +1,42 @@
+// The console in a real browser against a real API. `npm run browser -- WORDS` runs the tests whose sentence has them.
+import { startBrowser } from "./chromium.mjs";
+import { startPipeline } from "./pipeline.mjs";
+import { runAll } from "./runner.mjs";
+import "./tests/session.mjs";
+import "./tests/first-event.mjs";
+import "./tests/events.mjs";
+import "./tests/keys.mjs";
+import "./tests/dead-letters.mjs";
+import "./tests/viewer.mjs";
+import "./tests/states.mjs";
+import "./tests/looks.mjs";
+
+const pipeline = await startPipeline();
+let failed = 1;
+let browser;
+try {
+  browser = await startBrowser(pipeline.facts.console);
+  failed = await runAll({ ...pipeline, ...browser, ...people(pipeline.facts) }, process.argv[2]);
+} finally {
+  await browser?.close();
+  await pipeline.stop();
+}
+process.exit(failed === 0 ? 0 : 1);
+
+function people({ console: origin, login }) {
+  return {
+    origin,
+    /** Signs in through the form. */
+    signIn: async (page, { email, password } = login, path = "/") => {
+      await page.goto(`${origin}${path}`);
+      await page.getByLabel("E-mail").fill(email);
+      await page.getByLabel("Password").fill(password);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page
+        .getByRole("navigation", { name: "Main" })
+        .or(page.getByLabel("Open the navigation"))
+        .first()
+        .waitFor();
+    },
+  };
+}

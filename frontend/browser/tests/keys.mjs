@@ -1,0 +1,41 @@
+import { axe } from "../chromium.mjs";
+import { assert, equal, test } from "../runner.mjs";
+
+test("a key is made, shown once, works, and is revoked once its name is typed", async (t) => {
+  const page = await t.open();
+  await t.signIn(page, undefined, "/keys");
+  await page.getByRole("button", { name: "New key" }).click();
+  const drawer = page.getByRole("dialog");
+  await drawer.getByLabel("Name").fill("checkout service");
+  await drawer.getByRole("checkbox", { name: /read/ }).check();
+  await drawer.getByLabel(/^Rate/).fill("500");
+  await drawer.getByRole("button", { name: "Make the key" }).click();
+  const key = (await drawer.getByLabel("The new API key").textContent()).trim();
+  assert(/^epk_\w{12}_\w{40}$/.test(key), `a whole key is shown: ${key}`);
+  await t.picture("key-shown-once", page);
+  equal(await axe(page), [], "axe on the new key");
+  equal((await t.call("GET", "/api/v1/events?userId=x", undefined, key)).status, 200, "the key reads");
+  equal((await t.call("POST", "/api/v1/keys", { scopes: ["read"] }, key)).status, 403, "and does no more");
+  await drawer.getByRole("button", { name: "I have it" }).click();
+  await drawer.waitFor({ state: "detached" });
+  equal(await page.evaluate(() => document.activeElement.textContent), "New key", "the focus came back to");
+  const row = page.getByRole("row", { name: /checkout service/ });
+  await row.getByText("500 events/s").waitFor();
+  assert(!(await page.content()).includes(key), "the secret is nowhere on the page any more");
+
+  await row.getByRole("button", { name: "Revoke" }).click();
+  const dialog = page.getByRole("alertdialog");
+  assert(await dialog.getByRole("button", { name: "Revoke" }).isDisabled(), "not without the name");
+  await t.picture("key-revoke", page);
+  equal(await axe(page), [], "axe on the question");
+  await dialog.getByRole("textbox").fill("checkout service");
+  await dialog.getByRole("button", { name: "Revoke" }).click();
+  await row.getByText("revoked", { exact: true }).waitFor();
+  await new Promise((done) => setTimeout(done, 1_000));
+  equal(
+    (await t.call("GET", "/api/v1/events?userId=x", undefined, key)).json.code,
+    "credential_revoked",
+    "the key",
+  );
+  await page.context().close();
+});

@@ -1,0 +1,133 @@
+// What the screens ask for, and how often. One entry a question; a screen adds nothing to it.
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, ask } from "./client";
+import { ProblemError } from "./problem";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type Stats = Schemas["StatsReply"];
+export type Sample = Schemas["Sample"];
+export type Health = Schemas["Health"];
+export type Dependency = Schemas["Dependency"];
+export type Key = Schemas["Key"];
+export type CreatedKey = Schemas["CreatedKey"];
+export type StoredEvent = Schemas["StoredEvent"];
+export type DeadLetter = Schemas["DeadLetter"];
+export type Group = Schemas["Group"];
+export type Done = Schemas["Done"];
+export type Selection = Schemas["Selection"];
+export type ScalingDecision = Schemas["ScalingDecision"];
+
+/** Figures are sampled this often by the API; asking more often shows nothing new. */
+const FIGURES_MS = 5_000;
+/** Lists change by what people and workers do. */
+const LISTS_MS = 15_000;
+/** Rows of a page. */
+const PAGE = 100;
+
+export const me = queryOptions({
+  queryKey: ["me"],
+  queryFn: async () => {
+    const caller = await ask(api.GET("/api/v1/auth/me"));
+    // Keys have no session: this cannot be one.
+    if (caller.kind !== "person") throw new ProblemError(401, undefined);
+    return caller;
+  },
+  staleTime: 60_000,
+});
+
+export const settings = queryOptions({
+  queryKey: ["settings"],
+  queryFn: () => ask(api.GET("/api/v1/settings")),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const stats = queryOptions({
+  queryKey: ["stats"],
+  queryFn: () => ask(api.GET("/api/v1/stats")),
+  refetchInterval: FIGURES_MS,
+});
+
+export const scaling = queryOptions({
+  queryKey: ["scaling"],
+  queryFn: () => ask(api.GET("/api/v1/scaling")),
+  refetchInterval: FIGURES_MS,
+});
+
+export const health = queryOptions({
+  queryKey: ["health"],
+  queryFn: async (): Promise<Health> => {
+    const { data, error, response } = await api.GET("/api/health").catch(() => {
+      throw new ProblemError(0, undefined);
+    });
+    if (data) return data;
+    // 503 says which dependency is away: that is an answer, no failure.
+    if (error && "redis" in error) return error;
+    throw new ProblemError(response.status, error);
+  },
+  refetchInterval: FIGURES_MS,
+});
+
+export const keys = infiniteQueryOptions({
+  queryKey: ["keys"],
+  queryFn: ({ pageParam }) =>
+    ask(api.GET("/api/v1/keys", { params: { query: { limit: PAGE, cursor: pageParam } } })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.nextCursor ?? undefined,
+  refetchInterval: LISTS_MS,
+});
+
+export interface EventFilter {
+  userId: string;
+  type?: string;
+  from?: string;
+  to?: string;
+}
+
+export const events = (filter: EventFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["events", filter],
+    queryFn: ({ pageParam }) =>
+      ask(api.GET("/api/v1/events", { params: { query: { ...filter, limit: PAGE, cursor: pageParam } } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    enabled: filter.userId !== "",
+  });
+
+/** Where one event is: queued, stored or dead. `null`: nowhere. */
+export const event = (userId: string, id: string) =>
+  queryOptions({
+    queryKey: ["event", userId, id],
+    queryFn: async () => {
+      try {
+        return await ask(api.GET("/api/v1/events/{id}", { params: { path: { id }, query: { userId } } }));
+      } catch (error) {
+        if (error instanceof ProblemError && error.status === 404) return null;
+        throw error;
+      }
+    },
+  });
+
+export interface LetterFilter {
+  status?: string;
+  class?: string;
+  code?: string;
+  type?: string;
+  userId?: string;
+}
+
+export const letters = (filter: LetterFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["letters", filter],
+    queryFn: ({ pageParam }) =>
+      ask(api.GET("/api/v1/dlq", { params: { query: { ...filter, limit: PAGE, cursor: pageParam } } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    refetchInterval: LISTS_MS,
+  });
+
+export const letter = (id: string) =>
+  queryOptions({
+    queryKey: ["letter", id],
+    queryFn: () => ask(api.GET("/api/v1/dlq/{id}", { params: { path: { id } } })),
+  });

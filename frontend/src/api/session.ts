@@ -1,0 +1,71 @@
+// Signing in and out. The token is in a cookie that no script can read; the console only asks who it is.
+import { QueryCache, QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { api, ask } from "./client";
+import { ProblemError } from "./problem";
+import { me } from "./queries";
+
+/** A third of the shortest life of a token: a session in use never ends in the middle of something. */
+const REFRESH_MS = 5 * 60_000;
+
+/** The cache of all answers; `signedOut` is called once a question is refused for want of a session. */
+export function makeQueryClient(signedOut: () => void): QueryClient {
+  return new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        const refused = error instanceof ProblemError && error.status === 401;
+        if (refused && query.queryKey[0] !== "me") signedOut();
+      },
+    }),
+    defaultOptions: {
+      queries: {
+        // A refusal stays one; what did not answer is asked once more at once, then with the next poll.
+        retry: (failures, error) =>
+          failures < 1 && !(error instanceof ProblemError && error.status >= 400 && error.status < 500),
+        retryDelay: 400,
+        staleTime: 2_000,
+        networkMode: "always",
+      },
+      mutations: { networkMode: "always" },
+    },
+  });
+}
+
+export function useLogin() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { email: string; password: string }) => ask(api.POST("/api/v1/auth/login", { body })),
+    onSuccess: ({ user }) => {
+      queries.clear();
+      queries.setQueryData(me.queryKey, { kind: "person", ...user });
+    },
+  });
+}
+
+export function useLogout(done: () => void) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => ask(api.POST("/api/v1/auth/logout")),
+    onSuccess: () => {
+      queries.clear();
+      done();
+    },
+  });
+}
+
+/** Keeps the session of a page that is open. */
+export function useKeptSession(): void {
+  useEffect(() => {
+    const timer = setInterval(() => {
+      // Refused or not: the next question finds out, and says so in its place.
+      if (document.visibilityState === "visible")
+        void api.POST("/api/v1/auth/refresh").catch(() => undefined);
+    }, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+}
+
+/** Whether the person may change things. */
+export function useIsAdmin(): boolean {
+  return useQuery(me).data?.role === "admin";
+}

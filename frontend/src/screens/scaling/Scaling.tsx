@@ -1,0 +1,109 @@
+// Why there are as many workers as there are: each decision with its numbers, in words.
+import { useQuery } from "@tanstack/react-query";
+import { type ScalingDecision, scaling } from "@/api/queries";
+import { count, duration, short } from "@/lib/format";
+import { Card, PageHead } from "@/ui/Card";
+import { Empty, Loaded, SkeletonRows } from "@/ui/Loaded";
+import { Notice } from "@/ui/Status";
+import { type Column, Table } from "@/ui/Table";
+import { When } from "@/ui/When";
+import { Current } from "./Current";
+import { LIMITS, REASONS } from "./reasons";
+
+/** A decision older than this is history: whoever scales decides every few seconds. */
+export const STALE_SECONDS = 60;
+
+export function Scaling() {
+  const query = useQuery(scaling);
+  return (
+    <>
+      <PageHead
+        title="Scaling"
+        lead="The number of workers follows the lag. Each change, and each change of reason, stands here."
+      />
+      <Loaded
+        query={query}
+        what="decisions"
+        skeleton={
+          <Card>
+            <SkeletonRows rows={8} />
+          </Card>
+        }
+        isEmpty={(data) => data.decisions.length === 0}
+        empty={<None />}
+      >
+        {(data) => <Decisions decisions={data.decisions} />}
+      </Loaded>
+    </>
+  );
+}
+
+function Decisions({ decisions }: { decisions: ScalingDecision[] }) {
+  const [newest] = decisions;
+  if (!newest) return null;
+  return (
+    <div className="flex flex-col gap-4">
+      {newest.ageSeconds > STALE_SECONDS && (
+        <Notice state="warn">
+          Nothing was decided for {duration(newest.ageSeconds)}: whatever scales this pipeline is stopped, or
+          does not reach Redis. The number of workers stays as it is.
+        </Notice>
+      )}
+      <Current decision={newest} />
+      <Card title="Decisions" aside="newest first; the same decision again is one row">
+        <Table label="Decisions" rows={decisions} id={(row) => row.since} columns={COLUMNS} />
+      </Card>
+    </div>
+  );
+}
+
+const COLUMNS: Column<ScalingDecision>[] = [
+  { head: "Since", cell: (row) => <When at={row.since} /> },
+  {
+    head: "Workers",
+    cell: (row) =>
+      row.current === row.desired ? (
+        count(row.desired)
+      ) : (
+        <span className="font-semibold">
+          {row.current} → {row.desired}
+        </span>
+      ),
+    numeric: true,
+  },
+  {
+    head: "Reason",
+    cell: (row) => <span className="whitespace-nowrap">{REASONS[row.reason] ?? row.reason}</span>,
+  },
+  {
+    head: "In words",
+    cell: (row) => (
+      <div className="sm:min-w-72">
+        <p className="first-letter:uppercase">{row.sentence}</p>
+        {row.clamps.length > 0 && (
+          <p className="text-xs text-soft">
+            Limited by{" "}
+            {row.clamps
+              .map((clamp) => `${LIMITS[clamp.by] ?? clamp.by} (${clamp.from} → ${clamp.to})`)
+              .join(", ")}
+          </p>
+        )}
+      </div>
+    ),
+    className: "w-full",
+  },
+  { head: "Arrive", cell: (row) => `${short(row.rates.arrival)} /s`, numeric: true },
+  { head: "Waited", cell: (row) => short(row.backlogEvents), numeric: true },
+];
+
+function None() {
+  return (
+    <Card>
+      <Empty title="No decision was made yet">
+        Nothing has scaled this pipeline so far, so the number of workers is the one that was set. On
+        Kubernetes the operator decides every few seconds; its last decision also stands in{" "}
+        <code className="font-mono">kubectl describe epl NAME</code>, under status.scaling.
+      </Empty>
+    </Card>
+  );
+}

@@ -1,0 +1,81 @@
+// Theme and time zone: kept with the person's account, and in this browser so that the next page starts right.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import { api, ask } from "@/api/client";
+import { settings } from "@/api/queries";
+import type { components } from "@/api/schema";
+import type { Zone } from "@/lib/time";
+
+type Settings = components["schemas"]["SettingsBody"];
+export type Theme = components["schemas"]["ThemeName"];
+
+interface Preferences {
+  theme: Theme;
+  zone: Zone;
+  change: (part: Partial<Settings>) => void;
+}
+
+const Context = createContext<Preferences>({ theme: "system", zone: "local", change: () => undefined });
+
+export function usePreferences(): Preferences {
+  return useContext(Context);
+}
+
+export function PreferencesProvider({ children }: { children: ReactNode }) {
+  const queries = useQueryClient();
+  const { data } = useQuery(settings);
+  const { mutate } = useMutation({
+    mutationFn: (body: Settings) => ask(api.PUT("/api/v1/settings", { body })),
+    // Shown at once; if the API refuses, what it has comes back.
+    onMutate: (body) => queries.setQueryData(settings.queryKey, body),
+    onError: () => queries.invalidateQueries({ queryKey: settings.queryKey }),
+  });
+  const theme = data?.theme ?? storedTheme();
+  useEffect(() => applyTheme(theme), [theme]);
+  const value = useMemo(
+    () => ({
+      theme,
+      zone: zoneOr(data?.timeZone),
+      change: (part: Partial<Settings>) => data && mutate({ ...data, ...part }),
+    }),
+    [theme, data, mutate],
+  );
+  return <Context value={value}>{children}</Context>;
+}
+
+/** A zone that this browser does not know would break every time on the page. */
+function zoneOr(zone: string | undefined): Zone {
+  if (!zone || zone === "local") return "local";
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return zone;
+  } catch {
+    return "local";
+  }
+}
+
+function storedTheme(): Theme {
+  try {
+    const stored = localStorage.getItem("theme");
+    return stored === "light" || stored === "dark" ? stored : "system";
+  } catch {
+    return "system";
+  }
+}
+
+/** What `theme.js` does before the first paint, kept up while the page is open. */
+function applyTheme(theme: Theme): () => void {
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // Storage is off: the next page asks the API.
+  }
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const set = () => {
+    const dark = theme === "dark" || (theme === "system" && system.matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+  };
+  set();
+  system.addEventListener("change", set);
+  return () => system.removeEventListener("change", set);
+}

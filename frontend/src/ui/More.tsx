@@ -1,0 +1,24 @@
+// The foot of a list that comes in pages.
+import { counted } from "@/lib/format";
+import { Button } from "./Button";
+
+interface Pages {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  fetchNextPage: () => unknown;
+}
+
+export function More({ query, shown, one }: { query: Pages; shown: number; one: string }) {
+  return (
+    <footer className="flex items-center justify-between gap-4 border-t border-line px-4 py-2 text-xs text-soft">
+      <span>
+        {counted(shown, one)} shown{query.hasNextPage ? ", there are more" : ""}
+      </span>
+      {query.hasNextPage && (
+        <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show more
+        </Button>
+      )}
+    </footer>
+  );
+}
