@@ -268,6 +268,14 @@ async fn ask(database: &Database, command: Document) -> Option<Document> {
     tokio::time::timeout(LOOK_TIMEOUT, async { database.run_command(command).await }).await.ok()?.ok()
 }
 
+/// Nothing waits, for sure.
+const NOTHING: Lag = Lag { events: Some(0), certainty: Certainty::Known };
+
+/// Without counters and with nothing in it, no event was ever taken: that is a number.
+fn events_in(view: &PartitionView) -> Option<u64> {
+    view.facts.events_in.or((view.lag() == NOTHING).then_some(0))
+}
+
 fn together(views: &[PartitionView]) -> Look {
     let sum = |pick: fn(&PartitionView) -> Option<u64>| views.iter().map(pick).sum::<Option<u64>>();
     // A worker reads every partition and is counted once.
@@ -275,11 +283,10 @@ fn together(views: &[PartitionView]) -> Look {
         views.iter().flat_map(|view| view.workers.iter().map(|w| w.name.as_str())).collect();
     workers.sort_unstable();
     workers.dedup();
-    let zero = Lag { events: Some(0), certainty: Certainty::Known };
     Look {
-        events_in: sum(|view| view.facts.events_in),
-        events_out: sum(|view| view.facts.events_out.or(view.facts.events_in.map(|_| 0))),
-        lag: views.iter().map(PartitionView::lag).reduce(Lag::plus).unwrap_or(zero),
+        events_in: sum(events_in),
+        events_out: sum(|view| view.facts.events_out.or(events_in(view).map(|_| 0))),
+        lag: views.iter().map(PartitionView::lag).reduce(Lag::plus).unwrap_or(NOTHING),
         workers: Some(workers.len()),
     }
 }

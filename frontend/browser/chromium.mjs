@@ -41,8 +41,9 @@ export async function startBrowser(origin) {
     page.on("pageerror", (error) => faults.push(`an error that nobody caught: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
-      // Refusals of the API are part of the tests; the browser logs each.
-      if (message.type() === "error" && !text.startsWith("Failed to load resource")) faults.push(text);
+      // Refusals of the API are part of the tests; the browser logs each, and the router those before a screen.
+      const expected = text.startsWith("Failed to load resource") || text.startsWith("ProblemError");
+      if (message.type() === "error" && !expected) faults.push(text);
       else if (text.includes("Content Security Policy")) faults.push(text);
     });
     return page;

@@ -8,6 +8,7 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
+  useRouter,
 } from "@tanstack/react-router";
 import { ProblemError, words } from "@/api/problem";
 import { me } from "@/api/queries";
@@ -56,12 +57,20 @@ const shell = createRoute({
       throw redirect({ to: "/login", search: location.href === "/" ? {} : { next: location.href } });
     }
   },
-  errorComponent: ({ error, reset }) => (
-    <Empty title="The console cannot start" action={<Button onClick={reset}>Try again</Button>}>
+  errorComponent: CannotStart,
+});
+
+function CannotStart({ error }: { error: unknown }) {
+  const router = useRouter();
+  return (
+    <Empty
+      title="The console cannot start"
+      action={<Button onClick={() => void router.invalidate()}>Try again</Button>}
+    >
       {words(error)}
     </Empty>
-  ),
-});
+  );
+}
 
 const at = { getParentRoute: () => shell };
 const overview = createRoute({

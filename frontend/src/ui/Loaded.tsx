@@ -23,13 +23,15 @@ interface LoadedProps<T> {
   skeleton: ReactNode;
   isEmpty?: (data: T) => boolean;
   empty?: ReactNode;
+  /** It stands on the page itself and not in a card, which gives its notices room around. */
+  bare?: boolean;
   children: (data: T) => ReactNode;
 }
 
-export function Loaded<T>({ query, what, skeleton, isEmpty, empty, children }: LoadedProps<T>) {
+export function Loaded<T>({ query, what, skeleton, isEmpty, empty, bare = false, children }: LoadedProps<T>) {
   const { data, error } = query;
   if (data === undefined) {
-    if (error) return <Failed query={query} what={what} />;
+    if (error) return <Failed query={query} what={what} bare={bare} />;
     return (
       <div role="status" aria-label={`Loading ${what}`}>
         {skeleton}
@@ -38,7 +40,7 @@ export function Loaded<T>({ query, what, skeleton, isEmpty, empty, children }: L
   }
   return (
     <>
-      {error ? <Stale query={query} what={what} /> : null}
+      {error ? <Stale query={query} what={what} bare={bare} /> : null}
       {isEmpty?.(data) ? empty : children(data)}
     </>
   );
@@ -52,10 +54,16 @@ function Retry({ query }: { query: Asked<unknown> }) {
   );
 }
 
-function Failed({ query, what }: { query: Asked<unknown>; what: string }) {
+interface FaultProps {
+  query: Asked<unknown>;
+  what: string;
+  bare: boolean;
+}
+
+function Failed({ query, what, bare }: FaultProps) {
   const forbidden = query.error instanceof ProblemError && query.error.status === 403;
   return (
-    <div className="p-4">
+    <div className={bare ? "pb-4" : "p-4"}>
       <Notice state={forbidden ? "warn" : "bad"} action={forbidden ? undefined : <Retry query={query} />}>
         <strong className="font-semibold">Could not load {what}.</strong> {words(query.error)}
       </Notice>
@@ -63,10 +71,10 @@ function Failed({ query, what }: { query: Asked<unknown>; what: string }) {
   );
 }
 
-function Stale({ query, what }: { query: Asked<unknown>; what: string }) {
+function Stale({ query, what, bare }: FaultProps) {
   const now = useNow();
   return (
-    <div className="p-3">
+    <div className={bare ? "pb-4" : "p-3"}>
       <Notice state="warn" action={<Retry query={query} />}>
         <strong className="font-semibold">
           These {what} are from {relative(query.dataUpdatedAt, now)}.

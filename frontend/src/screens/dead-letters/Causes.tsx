@@ -21,7 +21,8 @@ const LIMIT = 1_000;
 export function Causes({ groups, filter, replay }: CausesProps) {
   const admin = useIsAdmin();
   if (groups.length === 0) return null;
-  const open = !filter.status || filter.status === "open";
+  // What is done with already is not sent again; of all, the open ones are.
+  const open = !filter.status || filter.status === "open" || filter.status === "all";
   const selection = (group: Group): Selection => ({
     filter: {
       class: group.class,

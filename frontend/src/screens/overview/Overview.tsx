@@ -16,6 +16,7 @@ export function Overview() {
       <Loaded
         query={query}
         what="figures"
+        bare
         skeleton={<Skeleton />}
         isEmpty={(data) => data.eventsInTotal === 0}
         empty={<NoEvents />}

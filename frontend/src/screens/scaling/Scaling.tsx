@@ -24,6 +24,7 @@ export function Scaling() {
       <Loaded
         query={query}
         what="decisions"
+        bare
         skeleton={
           <Card>
             <SkeletonRows rows={8} />
