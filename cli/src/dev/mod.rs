@@ -2,8 +2,10 @@
 
 mod card;
 pub mod facts;
+mod leftovers;
 mod lock;
 pub mod pipeline;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,8 +47,8 @@ pub struct Options {
     /// The console's port; it serves /api until the console comes.
     #[arg(long, default_value_t = 3000)]
     pub console_port: u16,
-    /// Run unattended on free ports, send events, prove that each is stored once, stop.
-    #[arg(long)]
+    /// Run unattended on free ports in a temporary folder, send events, prove that each is stored once, stop.
+    #[arg(long, conflicts_with_all = ["data", "api_port", "console_port"])]
     pub check: bool,
 }
 
@@ -56,6 +58,7 @@ pub async fn command(options: &Options) -> Result<(), String> {
     if let Some(pid) = Lock::holder(&options.data) {
         return Err(lock::taken(&options.data, &pid.to_string()));
     }
+    leftovers::clear(&options.data).await?;
     if options.api_port == options.console_port && options.api_port > 0 {
         let port = options.api_port;
         return Err(format!(
@@ -101,7 +104,10 @@ pub async fn command(options: &Options) -> Result<(), String> {
     pipeline.facts().write(&options.data)?;
     let key_works = pipeline.first_key_works().await;
     card::print(&pipeline, &options.data, key_works);
+    let folders = [Some(pipeline.setup.folder.clone()), local::stores::outside(&options.data)];
+    let warnings = warnings::start(&pipeline.api(0), folders.into_iter().flatten().collect());
     watch(&mut pipeline, &options.data, &stop).await;
+    drop(warnings);
 
     println!("stopping: the API, then the workers, then the stores …");
     Facts::remove(&options.data);
@@ -170,6 +176,7 @@ async fn watch(pipeline: &mut Pipeline, data: &Path, stop: &CancellationToken) {
 /// `eventpipeline stop`: stops the pipeline that runs on these data.
 pub async fn stop(data: &Path) -> Result<(), String> {
     let Some(pid) = Lock::holder(data) else {
+        leftovers::clear(data).await?;
         println!("nothing runs on {}", data.display());
         return Ok(());
     };
@@ -188,17 +195,20 @@ pub async fn stop(data: &Path) -> Result<(), String> {
 }
 
 /// `eventpipeline reset`: forgets data and secrets.
-pub fn reset(data: &Path) -> Result<(), String> {
+pub async fn reset(data: &Path) -> Result<(), String> {
     if let Some(pid) = Lock::holder(data) {
         return Err(format!("a pipeline runs on these data (pid {pid}); stop it first: eventpipeline stop"));
     }
-    local::stores::forget(data);
+    leftovers::clear(data).await?;
+    let outside = local::stores::outside(data);
+    local::stores::forget(data).map_err(|error| error.to_string())?;
     match std::fs::remove_dir_all(data) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(format!("{}: {error}", data.display()))
         }
         _ => {
-            println!("forgotten: {}", data.display());
+            let outside = outside.map(|path| format!(" and {}", path.display())).unwrap_or_default();
+            println!("forgotten: {}{outside}", data.display());
             Ok(())
         }
     }

@@ -42,7 +42,9 @@ pub struct Stores {
 impl Stores {
     /// Starts all three, side by side, with their data in `folder`.
     pub async fn start(folder: &Path, options: Options) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         crate::disk::room(folder)?;
+        crate::disk::room(&postgres::data(folder))?;
         let port =
             |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
         let [redis_port, postgres_port, mongo_port] = options.ports;
@@ -89,14 +91,17 @@ impl Stores {
     /// Stops all three and forgets the data that lie outside the folder.
     pub async fn stop_and_forget(mut self) {
         self.stop().await;
-        forget(&self.folder);
+        let _ = forget(&self.folder);
     }
 }
 
-/// Removes what the stores keep outside of `folder`.
-pub fn forget(folder: &Path) {
+/// What the stores of `folder` keep outside of it, if they do and it is there.
+pub fn outside(folder: &Path) -> Option<PathBuf> {
     let data = postgres::data(folder);
-    if !data.starts_with(folder) {
-        let _ = std::fs::remove_dir_all(data);
-    }
+    (!data.starts_with(folder) && data.exists()).then_some(data)
+}
+
+/// Removes what the stores keep outside of `folder`, which need not be there any more.
+pub fn forget(folder: &Path) -> Result<(), Error> {
+    outside(folder).map_or(Ok(()), |data| std::fs::remove_dir_all(&data).map_err(Error::file(data)))
 }
