@@ -159,6 +159,18 @@ impl From<accounts::Error> for Problem {
     }
 }
 
+/// A read or a check that PostgreSQL did not answer: nothing can have happened, so it may simply be asked again.
+pub fn not_read(error: accounts::Error) -> Problem {
+    match error {
+        accounts::Error::Unavailable(why) => {
+            tracing::warn!("PostgreSQL is out of reach: {why}");
+            let detail = "PostgreSQL is out of reach, so this cannot be answered now; ask again";
+            Problem::unavailable("accounts_unavailable", detail, RETRY_AFTER_SECONDS)
+        }
+        error => error.into(),
+    }
+}
+
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         let detail = error.to_string();
@@ -169,7 +181,7 @@ impl From<LoginError> for Problem {
                     .retry_after(wait.as_secs().max(1))
             }
             LoginError::Busy => Self::unavailable("busy", detail, 1),
-            LoginError::Store(error) => error.into(),
+            LoginError::Store(error) => not_read(error),
         }
     }
 }

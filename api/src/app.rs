@@ -23,6 +23,9 @@ use crate::server::headers;
 use crate::session;
 use crate::settings::{Limits, Settings};
 
+/// What a Redis says that cannot write to its disk, in words for whoever reads an answer.
+pub const DISK: &str = "Redis cannot write to its disk, most likely because it is full: free some space there, and it goes on by itself";
+
 /// What the handlers share.
 pub struct App {
     /// `namespace/name`.
@@ -55,13 +58,21 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 impl App {
+    /// Why Redis takes no events although it answers.
+    pub fn refusing(&self) -> Option<&'static str> {
+        if self.pressure.is_unwritable() {
+            return Some(DISK);
+        }
+        self.pressure.is_full().then_some("Redis is full; workers are draining it")
+    }
+
     /// Whether this process can take events now; `Err` says why not.
     pub fn ready(&self) -> Result<(), String> {
         if self.draining.load(Ordering::Relaxed) {
             return Err("stopping".into());
         }
-        if self.pressure.is_full() {
-            return Err("Redis is full; workers are draining it".into());
+        if let Some(why) = self.refusing() {
+            return Err(why.into());
         }
         match self.pressure.answered() {
             Some((age, _)) if age.as_secs() < 3 => Ok(()),

@@ -19,6 +19,8 @@ pub const LIMIT_MAX: u32 = 1_000;
 /// Bytes of a cursor: version, time, `_id`.
 const CURSOR_BYTES: usize = 25;
 const CURSOR_VERSION: u8 = 1;
+/// Bytes of a cursor as text, at most: the longest, a UUID, has 36.
+const CURSOR_TEXT_BYTES_MAX: usize = 64;
 
 /// The parameters that nobody has taken yet.
 #[derive(Debug)]
@@ -106,10 +108,15 @@ impl Params {
         Ok(found)
     }
 
-    /// `cursor`, as an answer before gave it.
+    /// `cursor` of a list sorted by time and `_id`, as an answer before gave it.
     pub fn cursor(&mut self) -> Result<Option<Cursor>, Problem> {
-        let Some(text) = self.text("cursor", 64)? else { return Ok(None) };
-        Cursor::decode(&text).map(Some).ok_or_else(|| {
+        self.cursor_of(Cursor::decode)
+    }
+
+    /// `cursor` of a list that has its own.
+    pub fn cursor_of<T>(&mut self, decode: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text("cursor", CURSOR_TEXT_BYTES_MAX)? else { return Ok(None) };
+        decode(&text).map(Some).ok_or_else(|| {
             Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged")
         })
     }

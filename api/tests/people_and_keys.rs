@@ -110,6 +110,8 @@ async fn bad_requests_are_refused_with_status_code_and_place() {
         ("GET", "/api/v1/keys?limit=0", k, None, (400, "bad_parameter", "limit")),
         ("GET", "/api/v1/keys?limit=1001", k, None, (400, "bad_parameter", "limit")),
         ("GET", "/api/v1/keys?limit=ten", k, None, (400, "bad_parameter", "limit")),
+        ("GET", "/api/v1/keys?cursor=x", k, None, (400, "bad_parameter", "cursor")),
+        ("GET", "/api/v1/keys?cursor=no-base62-at", k, None, (400, "bad_parameter", "cursor")),
         ("GET", "/api/v1/keys?cursor=", k, None, (400, "bad_parameter", "cursor")),
         ("GET", "/api/v1/keys?page=2", k, None, (400, "unknown_parameter", "")),
         ("POST", "/api/v1/keys", &read, Some(r#"{"scopes": ["read"]}"#), (403, "forbidden", "")),
@@ -153,6 +155,8 @@ async fn bad_requests_are_refused_with_status_code_and_place() {
         ("DELETE", nobody, k, None, (404, "not_found", "")),
         ("DELETE", &admin, &viewer, None, (403, "forbidden", "")),
         ("GET", "/api/v1/settings", k, None, (403, "people_only", "")),
+        ("PUT", "/api/v1/settings", k, Some("not even json"), (403, "people_only", "")),
+        ("PUT", "/api/v1/settings", "", Some("not even json"), (401, "credential_missing", "")),
         ("PUT", "/api/v1/settings", &viewer, Some(r#"{"theme": "pink"}"#), (422, "invalid_field", "/theme")),
         ("PUT", "/api/v1/settings", &viewer, Some(r#"{"timeZone": ""}"#), (422, "invalid_field", "/timeZone")),
         ("PUT", "/api/v1/settings", &viewer, Some(r#"{"pageRows": 5}"#), (422, "invalid_field", "/pageRows")),
@@ -181,7 +185,19 @@ async fn with_postgresql_away_administration_is_503_and_known_keys_read_on() {
     let mut api = Api::start().await;
     let never_used = api.key(r#"["read"]"#).await;
     api.stores.postgres.kill9();
-    api.eventually("it is noticed", async || api.get("/api/v1/keys", FIRST_KEY).await.status == 503).await;
+    let killed = std::time::Instant::now();
+    api.eventually("it is noticed", async || api.health().await.json["postgres"]["status"] == "away").await;
+    assert!(killed.elapsed().as_millis() < 1_500, "{:?}", killed.elapsed());
+    let health = api.health().await;
+    assert_eq!(health.status, 503);
+    let age = health.json["postgres"]["ageMs"].as_u64().unwrap();
+    assert!(age < 4_000, "its last answer was {age} ms ago");
+    let read = api.get("/api/v1/keys", FIRST_KEY).await;
+    assert_eq!(read.refusal(), (503, "accounts_unavailable", ""));
+    let words = read.json["detail"].as_str().unwrap();
+    assert!(words.contains("ask again") && !words.contains("may or may not"), "of a read: {words}");
+    let write = api.post("/api/v1/keys", FIRST_KEY, r#"{"scopes": ["read"]}"#).await;
+    assert!(write.json["detail"].as_str().unwrap().contains("may or may not"), "{}", write.json);
     for (method, path, body) in [
         ("GET", "/api/v1/users", None),
         ("POST", "/api/v1/keys", Some(r#"{"scopes": ["read"]}"#)),

@@ -24,6 +24,8 @@ const BATCH: usize = 200;
 const AGAIN_EVERY: u64 = 20;
 /// Every so many events a bad one is put beside it.
 const BAD_EVERY: u64 = 50;
+/// Different events that are sent alone, each twice.
+const SINGLES: u64 = 50;
 /// Requests at once.
 const SENDERS: usize = 8;
 
@@ -58,7 +60,7 @@ pub async fn command(options: &Options) -> Result<bool, String> {
         () = stop.cancelled() => Err("interrupted".into()),
     };
     pipeline.stop().await;
-    local::stores::forget(&pipeline.setup.folder);
+    local::stores::forget(&pipeline.setup.folder).map_err(|error| error.to_string())?;
     verdict
 }
 
@@ -84,7 +86,11 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
         }
     }
     let took = began.elapsed();
-    surprises += singles(pipeline, &mut ledger).await?;
+    let alone = singles(pipeline, &mut ledger).await?;
+    let in_batches = accepted;
+    accepted += alone.accepted;
+    duplicates += alone.duplicates;
+    surprises += alone.surprises;
     let client = mongodb::Client::with_uri_str(pipeline.stores.mongodb_uri())
         .await
         .map_err(|error| error.to_string())?;
@@ -94,11 +100,13 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
     let shards = if sharded { events_by_shard(&pipeline.setup.folder).await? } else { BTreeMap::new() };
 
     println!(
-        "\nsent {sent_events} events of which some twice and some bad, in batches of {BATCH}, and some alone"
+        "\nsent {EVENTS} different events in batches of {BATCH}, with repeats and bad ones {sent_events};\nthen {SINGLES} more \
+         alone, each twice, and a bad one"
     );
     println!(
-        "  {:<20} {accepted:>9}\n  {:<20} {duplicates:>9}\n  {:<20} {:>9}\n  {:<20} {surprises:>9}",
+        "  {:<20} {accepted:>9}   {in_batches} in batches and {} alone\n  {:<20} {duplicates:>9}\n  {:<20} {:>9}\n  {:<20} {surprises:>9}",
         "accepted",
+        alone.accepted,
         "duplicates",
         "refused",
         ledger.count(Told::Rejected),
@@ -149,13 +157,22 @@ fn batches() -> Vec<Vec<Event>> {
     events.chunks(BATCH).map(<[Event]>::to_vec).collect()
 }
 
-/// Single posts: a new event, the same again, a bad one, one read back. Answers how many did not do as expected.
-async fn singles(pipeline: &Pipeline, ledger: &mut Ledger) -> Result<usize, String> {
+/// What came of single posts.
+#[derive(Default)]
+struct Alone {
+    accepted: u64,
+    duplicates: u64,
+    /// Answers other than expected.
+    surprises: usize,
+}
+
+/// Single posts: a new event, the same again, and at the end a bad one.
+async fn singles(pipeline: &Pipeline, ledger: &mut Ledger) -> Result<Alone, String> {
     let http = reqwest::Client::new();
     let url = format!("{}/api/v1/events", pipeline.api(0));
     let key = &pipeline.setup.secrets.api_key;
-    let mut surprises = 0;
-    for n in 0..50 {
+    let mut alone = Alone::default();
+    for n in 0..SINGLES {
         let event = Event::numbered("single", n);
         for expected in ["accepted", "duplicate"] {
             let answer = http
@@ -166,7 +183,9 @@ async fn singles(pipeline: &Pipeline, ledger: &mut Ledger) -> Result<usize, Stri
                 .await
                 .map_err(|e| e.to_string())?;
             let answer: serde_json::Value = answer.json().await.map_err(|e| e.to_string())?;
-            surprises += usize::from(answer["status"] != expected || answer["id"] != event.id);
+            alone.accepted += u64::from(answer["status"] == "accepted");
+            alone.duplicates += u64::from(answer["status"] == "duplicate");
+            alone.surprises += usize::from(answer["status"] != expected || answer["id"] != event.id);
         }
         ledger.note(event.event_id(), Told::Acknowledged);
     }
@@ -178,6 +197,6 @@ async fn singles(pipeline: &Pipeline, ledger: &mut Ledger) -> Result<usize, Stri
         .await
         .map_err(|e| e.to_string())?;
     let body: serde_json::Value = bad.json().await.map_err(|e| e.to_string())?;
-    surprises += usize::from(body["code"] != "missing_field" || body["pointer"] != "/userId");
-    Ok(surprises)
+    alone.surprises += usize::from(body["code"] != "missing_field" || body["pointer"] != "/userId");
+    Ok(alone)
 }

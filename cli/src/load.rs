@@ -136,6 +136,7 @@ pub async fn command(options: Options) -> Result<bool, String> {
     let mongodb = from_facts(&options.mongodb, |f| f.mongodb.clone());
     let sender = Sender::new(&api, &key).map_err(|error| error.to_string())?;
 
+    sender.reachable().await?;
     println!(
         "{} events a second for {} s, {} a request, to {api}",
         options.rate, options.seconds, options.batch

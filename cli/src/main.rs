@@ -58,13 +58,17 @@ fn main() -> ExitCode {
             Command::Status(options) => status::command(options).await,
             Command::Scale(options) => scale::command(&options).map(|()| true),
             Command::Stop { data } => dev::stop(&data).await.map(|()| true),
-            Command::Reset { data } => dev::reset(&data).map(|()| true),
+            Command::Reset { data } => dev::reset(&data).await.map(|()| true),
             Command::Version => {
                 println!("eventpipeline {}", env!("CARGO_PKG_VERSION"));
                 Ok(true)
             }
         }
     });
+    // All is done and told. Dropping the runtime would cancel what MongoDB's driver still does in the background, task by
+    // task, and a task of it that waits for another panics when that one is cancelled (mongodb 3.9, `AsyncJoinHandle`):
+    // a message about nothing, after killed stores. The process ends instead, and all tasks with it.
+    std::mem::forget(runtime);
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -14,6 +14,28 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 /// A state is below 4 KiB; a larger file is none.
 const STATE_BYTES_MAX: u64 = 64 << 10;
 
+/// A line in and a line out, as `--help` explains them.
+const FORMAT: &str = r#"One observation a line, as JSON:
+  {"at": 5, "lagEvents": 1200, "pendingEvents": 300, "orphanedEvents": 0, "oldestSeconds": 0.8,
+   "arrivedEvents": 60000, "processedEvents": 58500, "busySeconds": 9.5, "sinkErrors": 0,
+   "workers": {"desired": 2, "ready": 2, "starting": 0, "terminating": 0}}
+
+  at               seconds, on a clock that all lines share (required)
+  workers          how many there are meant to be (desired, required), work, start and stop
+  lagEvents        events that no worker has yet
+  pendingEvents    events that workers hold; orphanedEvents of them are held by dead ones
+  oldestSeconds    age of the oldest event that waits
+  arrivedEvents    events ever taken; processedEvents ever finished; busySeconds ever worked, by all workers
+                   together; sinkErrors ever seen. These count up.
+  What is null or left out, `at` and `workers` excepted, is unknown, never zero.
+
+One decision a line comes out: `desired` is the number of workers, `current` that of the observation, `reason` why,
+and the rest what it was made of. `-o text` says it in a sentence. The next line's workers.desired should be what
+became of the last answer.
+
+Try it in the project's folder:
+  eventpipeline scale replay --pipeline examples/minimal.yaml -o text < examples/scale-trace.jsonl"#;
+
 /// What to do with the autoscaler.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -24,6 +46,7 @@ pub struct Options {
 #[derive(Subcommand, Clone, Debug)]
 enum ScaleCommand {
     /// Read one observation a line from stdin and print one decision a line.
+    #[command(after_help = FORMAT)]
     Replay(Replay),
 }
 

@@ -11,6 +11,8 @@ use crate::ledger::Told;
 
 /// One answer takes no longer; the API's own limit is 15 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// An API that is there answers the first question within this.
+const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest pause before sending again, whatever `Retry-After` says: a test should not sit for a minute.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -52,6 +54,7 @@ impl Event {
 #[derive(Clone)]
 pub struct Sender {
     http: Client,
+    api: String,
     url: String,
     key: String,
     /// Give up sending an event again after this long.
@@ -77,6 +80,7 @@ impl Sender {
         let http = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self {
             http,
+            api: api.into(),
             url: format!("{api}/api/v1/events/batch"),
             key: key.into(),
             patience: Duration::from_mins(2),
@@ -86,7 +90,26 @@ impl Sender {
     /// The same sender, sending to another process of the API.
     #[must_use]
     pub fn to(&self, api: &str) -> Self {
-        Self { url: format!("{api}/api/v1/events/batch"), ..self.clone() }
+        Self { api: api.into(), url: format!("{api}/api/v1/events/batch"), ..self.clone() }
+    }
+
+    /// Whether there is an API that knows the key; else why not. Asked once, before the first event: nothing can be
+    /// lost yet, so there is nothing to be patient for.
+    pub async fn reachable(&self) -> Result<(), String> {
+        let request = self.http.get(format!("{}/api/v1/limits", self.api)).header("x-api-key", &self.key);
+        let response = request
+            .timeout(FIRST_ANSWER_TIMEOUT)
+            .send()
+            .await
+            .map_err(|error| format!("the API at {} does not answer: {}", self.api, innermost(&error)))?;
+        // A server that is busy or lacks a store may be the very thing that is tried out.
+        if response.status().is_success() || response.status().is_server_error() {
+            return Ok(());
+        }
+        let status = response.status();
+        let problem: Value = response.json().await.unwrap_or_default();
+        let detail = problem["detail"].as_str().unwrap_or("is this the address of an EventPipeline's API?");
+        Err(format!("the API at {} refused: {status}: {detail}", self.api))
     }
 
     /// Sends a batch until each event has an answer or patience is over; what was told stands in the order of `events`.
@@ -134,6 +157,13 @@ impl Sender {
         let seconds = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
         Ok((status, response.json().await?, seconds.map(Duration::from_secs)))
     }
+}
+
+/// The cause below all that libraries say around it, such as `Connection refused (os error 111)`.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 /// Notes what a 202 says of each event; answers the events that are to be sent again.

@@ -1,12 +1,19 @@
 //! `eventpipeline status`: the running pipeline at a glance.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::dev::facts::Facts;
+use crate::sender::innermost;
 
 /// How far back a figure is looked for: a minute, as the API looks every 5 s.
 const SAMPLES_BACK: usize = 12;
+/// One answer takes no longer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer older than this is shown with its age: the slowest dependency is looked at every 5 s.
+const OLD_MS: u64 = 6_000;
 
 /// What to look at, and how to print it.
 #[derive(Args, Clone, Debug)]
@@ -53,32 +60,71 @@ pub async fn command(options: Options) -> Result<bool, String> {
         .ok_or_else(|| format!("{hint} --key"))?;
     let http = reqwest::Client::new();
     let get = |url: String| {
-        let request = http.get(&url).header("x-api-key", &key).timeout(std::time::Duration::from_secs(10));
+        let request = http.get(&url).header("x-api-key", &key).timeout(ANSWER_TIMEOUT);
         async move {
-            let response = request.send().await.map_err(|error| format!("{url} does not answer: {error}"))?;
-            response.json::<Value>().await.map_err(|error| format!("{url}: {error}"))
+            let response = request
+                .send()
+                .await
+                .map_err(|error| format!("{url} does not answer: {}", innermost(&error)))?;
+            let status = response.status();
+            let body = response.json::<Value>().await.map_err(|error| format!("{url}: {status}: {error}"))?;
+            Ok::<_, String>((status, body))
         }
     };
-    let health = get(format!("{public}/api/health")).await?;
-    let stats = get(format!("{console}/api/v1/stats")).await?;
-    let ok = health["status"] == "ok";
+    // A degraded API says so with 503, and what is wrong in the same body.
+    let (_, health) = get(format!("{public}/api/health")).await?;
+    let stats = get(format!("{console}/api/v1/stats")).await.and_then(figures);
+    let ok = health["status"] == "ok" && stats.is_ok();
     if options.output == Output::Json {
+        let stats = stats.unwrap_or_else(|why| json!({"error": why}));
         println!("{:#}", json!({"health": health, "stats": stats}));
         return Ok(ok);
     }
-    println!("{:<12} {}", "API", if ok { "ok" } else { "degraded" });
+    println!("{:<12} {}", "API", health["status"].as_str().unwrap_or("?"));
     for name in ["redis", "postgres", "mongodb"] {
-        let dependency = &health[name];
-        let latency = dependency["latencyMs"].as_f64().map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
-        let detail = dependency["detail"].as_str().unwrap_or_default();
-        println!("{name:<12} {:<9} {latency} {detail}", dependency["status"].as_str().unwrap_or("?"));
+        println!("{name:<12} {}", dependency(&health[name]));
     }
-    figures(&stats);
+    match stats {
+        Ok(stats) => print_figures(&stats),
+        Err(why) => println!("{:<12} not known: {why}", "figures"),
+    }
     Ok(ok)
 }
 
+/// The figures, or why the API gave none.
+fn figures((status, body): (reqwest::StatusCode, Value)) -> Result<Value, String> {
+    if status.is_success() {
+        return Ok(body);
+    }
+    let hint = match status.as_u16() {
+        401 | 403 => "; give a key with the scope `read` as --key",
+        _ => "",
+    };
+    Err(format!("{status}: {}{hint}", body["detail"].as_str().unwrap_or("no reason was given")))
+}
+
+/// One dependency in a line. The latency is that of the last answer, and says nothing of one that is away.
+fn dependency(health: &Value) -> String {
+    let status = health["status"].as_str().unwrap_or("?");
+    let detail = health["detail"].as_str().unwrap_or_default();
+    let measured = match (status, health["latencyMs"].as_f64(), health["ageMs"].as_u64()) {
+        ("away", _, None) => "has not answered yet".to_owned(),
+        ("away", _, Some(age)) => format!("last answered {} s ago", age / 1_000),
+        (_, Some(latency), Some(age)) if age >= OLD_MS => {
+            format!("{latency:.1} ms, {} s ago", age / 1_000)
+        }
+        (_, Some(latency), _) => format!("{latency:.1} ms"),
+        _ => String::new(),
+    };
+    [format!("{status:<9}"), measured, detail.to_owned()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// The newest samples of `/api/v1/stats` in words.
-fn figures(stats: &Value) {
+fn print_figures(stats: &Value) {
     let none = Vec::new();
     let samples = stats["samples"].as_array().unwrap_or(&none);
     let certainty = samples.last().and_then(|now| now["lagCertainty"].as_str()).unwrap_or("Unknown");
@@ -111,6 +157,29 @@ fn last_known(samples: &[Value], name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_latency_is_shown_only_of_what_answers_and_an_old_one_with_its_age() {
+        let health = |status: &str, age: Value, latency: Value| {
+            dependency(&json!({"status": status, "ageMs": age, "latencyMs": latency, "detail": null}))
+        };
+        assert_eq!(health("ok", json!(200), json!(0.34)), "ok        0.3 ms");
+        assert_eq!(health("ok", json!(12_100), json!(0.34)), "ok        0.3 ms, 12 s ago");
+        assert_eq!(health("away", json!(12_100), json!(0.34)), "away      last answered 12 s ago");
+        assert_eq!(health("away", Value::Null, Value::Null), "away      has not answered yet");
+    }
+
+    #[test]
+    fn a_refusal_is_shown_as_what_it_is() {
+        let refused =
+            |status, body| figures((reqwest::StatusCode::from_u16(status).unwrap(), body)).unwrap_err();
+        let unknown = refused(401, json!({"detail": "the credential is not known"}));
+        assert!(
+            unknown.starts_with("401 Unauthorized: the credential is not known; give a key"),
+            "{unknown}"
+        );
+        assert_eq!(refused(503, json!({"detail": "away"})), "503 Service Unavailable: away");
+    }
 
     #[test]
     fn a_figure_that_the_newest_look_lacks_is_that_of_the_look_before_with_its_time() {

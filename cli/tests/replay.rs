@@ -124,3 +124,39 @@ fn a_manifest_that_is_wrong_is_refused_with_the_field() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("spec.workers.maxReplicas"));
 }
+
+#[test]
+fn the_example_trace_rises_with_its_load_falls_after_it_and_is_what_the_help_says() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let trace = std::fs::read_to_string(project.join("examples/scale-trace.jsonl")).unwrap();
+    let minimal = project.join("examples/minimal.yaml").display().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eventpipeline"));
+    command.args(["scale", "replay", "--pipeline", &minimal]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let lines = trace.clone();
+    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    let decisions = decisions(&output);
+    assert_eq!(decisions.len(), trace.lines().count());
+    let desired: Vec<u64> = decisions.iter().map(|decision| decision["desired"].as_u64().unwrap()).collect();
+    assert_eq!((desired[0], desired.iter().max(), desired.last()), (1, Some(&5), Some(&1)), "{desired:?}");
+    // The trace was recorded with these decisions obeyed: each line has what the one before answered.
+    for (line, before) in trace.lines().skip(1).zip(&desired) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["workers"]["desired"].as_u64(), Some(*before), "at {}", line["at"]);
+    }
+
+    let help = Command::new(env!("CARGO_BIN_EXE_eventpipeline"))
+        .args(["scale", "replay", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let first: Value = serde_json::from_str(trace.lines().next().unwrap()).unwrap();
+    for field in first.as_object().unwrap().keys() {
+        assert!(help.contains(&format!("\"{field}\"")), "--help does not show {field}: {help}");
+    }
+    assert!(help.contains("examples/scale-trace.jsonl"), "{help}");
+}

@@ -94,7 +94,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 
 async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
-        let detail = format!("the body is above {bytes_max} bytes; split the batch");
+        let detail =
+            format!("the body is above {bytes_max} bytes, the most that is taken here; send less at a time");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     };
     let said = headers
@@ -160,7 +161,9 @@ fn inflate(encoding: Encoding, wire: &[u8], bytes_max: usize) -> Result<Bytes, P
         }
     }
     if out.len() > bytes_max {
-        let detail = format!("the body inflates to more than {bytes_max} bytes; split the batch");
+        let detail = format!(
+            "the body inflates to more than {bytes_max} bytes, the most that is taken here; send less at a time"
+        );
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "inflated_too_large", detail));
     }
     Ok(out.into())

@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 /// Why events were not queued, or may not have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Redis has no room: nothing was queued.
+    /// Redis has no room in memory: nothing was queued.
     Full,
+    /// Redis cannot write to its disk and takes nothing until it can: nothing was queued.
+    Disk,
     /// Redis did not answer, or answered that it cannot now: the outcome is unknown.
     Unavailable,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use event::keys::{BYTES_IN, BYTES_OUT, Keys};
+use redis::Value;
 use redis::aio::ConnectionManager;
 use tokio::time::Instant;
 
@@ -25,6 +26,7 @@ pub struct Pressure(Arc<State>);
 #[derive(Default)]
 struct State {
     full: AtomicBool,
+    unwritable: AtomicBool,
     queued_bytes: AtomicU64,
     retry_after_seconds: AtomicU64,
     answered: Mutex<Option<(Instant, Duration)>>,
@@ -41,6 +43,12 @@ impl Pressure {
     /// Whether to refuse now.
     pub fn is_full(&self) -> bool {
         self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// Whether Redis said at the last look that it cannot write to its disk; it takes no writes while it cannot, and
+    /// tries again every second.
+    pub fn is_unwritable(&self) -> bool {
+        self.0.unwritable.load(Ordering::Relaxed)
     }
 
     /// Bytes of frames not yet acknowledged by workers.
@@ -66,7 +74,9 @@ impl Pressure {
         loop {
             ticks.tick().await;
             let began = Instant::now();
-            let Ok((bytes_in, bytes_out)) = read(&keys, &mut redis).await else { continue };
+            let Ok(Look { bytes_in, bytes_out, unwritable }) = read(&keys, &mut redis).await else {
+                continue;
+            };
             *self.0.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, began.elapsed()));
             let queued = bytes_in.saturating_sub(bytes_out);
             let rate = drain.sample(bytes_out, began);
@@ -82,19 +92,46 @@ impl Pressure {
                 );
             }
             self.0.full.store(full, Ordering::Relaxed);
+            if unwritable != self.0.unwritable.swap(unwritable, Ordering::Relaxed) {
+                let what = if unwritable {
+                    "cannot write to its disk: free some space there"
+                } else {
+                    "writes to its disk again"
+                };
+                tracing::warn!(unwritable, "Redis {what}");
+            }
             let excess = queued.saturating_sub(memory_bytes / 100 * EASED_PERCENT);
             self.0.retry_after_seconds.store(retry_after(excess, rate), Ordering::Relaxed);
         }
     }
 }
 
-async fn read(keys: &[Keys], redis: &mut ConnectionManager) -> redis::RedisResult<(u64, u64)> {
+/// What one look at Redis found.
+struct Look {
+    bytes_in: u64,
+    bytes_out: u64,
+    unwritable: bool,
+}
+
+async fn read(keys: &[Keys], redis: &mut ConnectionManager) -> redis::RedisResult<Look> {
     let mut pipe = redis::pipe();
     for keys in keys {
         pipe.cmd("HMGET").arg(&keys.counters).arg(BYTES_IN).arg(BYTES_OUT);
     }
-    let counters: Vec<(Option<u64>, Option<u64>)> = pipe.query_async(redis).await?;
-    Ok((counters.iter().filter_map(|c| c.0).sum(), counters.iter().filter_map(|c| c.1).sum()))
+    pipe.cmd("INFO").arg("persistence");
+    let mut answers: Vec<Value> = pipe.query_async(redis).await?;
+    let persistence: String = redis::from_redis_value(answers.pop().unwrap_or(Value::Nil))?;
+    let counters: Vec<(Option<u64>, Option<u64>)> = redis::from_redis_value(Value::Array(answers))?;
+    Ok(Look {
+        bytes_in: counters.iter().filter_map(|c| c.0).sum(),
+        bytes_out: counters.iter().filter_map(|c| c.1).sum(),
+        unwritable: is_unwritable(&persistence),
+    })
+}
+
+/// Of INFO. A snapshot that failed does not count: whether Redis then refuses writes is a matter of its settings.
+fn is_unwritable(persistence: &str) -> bool {
+    persistence.lines().any(|line| line.trim() == "aof_last_write_status:err")
 }
 
 fn is_full(was_full: bool, queued: u64, memory: u64) -> bool {
@@ -144,6 +181,16 @@ mod tests {
         assert!(is_full(true, 850, 1000));
         assert!(!is_full(true, 849, 1000));
         assert!(!is_full(false, u64::MAX, 0), "no limit, never full by the counters");
+    }
+
+    #[test]
+    fn only_an_append_only_file_that_could_not_be_written_stops_writes() {
+        let info = |aof, rdb| {
+            format!("# Persistence\r\nrdb_last_bgsave_status:{rdb}\r\naof_last_write_status:{aof}\r\n")
+        };
+        assert!(is_unwritable(&info("err", "ok")));
+        assert!(!is_unwritable(&info("ok", "err")));
+        assert!(!is_unwritable(""));
     }
 
     #[test]

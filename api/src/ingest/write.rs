@@ -76,11 +76,16 @@ async fn queue(
     pipe.query_async(redis).await
 }
 
-/// Redis says OOM when memory is full and MISCONF when its volume is; inside MULTI either surfaces as EXECABORT.
+/// Redis says MISCONF when it cannot write to its disk and OOM when its memory is full; of a transaction that it
+/// discarded it names the commands that it refused, each with one of the two.
 fn failure(error: &redis::RedisError) -> Failure {
     let text = error.to_string();
-    let full = ["OOM", "MISCONF", "EXECABORT"].iter().any(|word| text.contains(word));
-    if full {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["MISCONF"]) {
+        tracing::debug!(%error, "Redis cannot write to its disk");
+        return Failure::Disk;
+    }
+    if says(&["OOM", "EXECABORT"]) {
         tracing::debug!(%error, "Redis has no room");
         return Failure::Full;
     }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use accounts::{Person, Preferences, Role, Theme, Token};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::admin::{Json, request_id};
+use crate::admin::{Json, not_read, request_id};
 use crate::app::Shared;
 use crate::auth::{Caller, Credential};
 use crate::problem::Problem;
@@ -254,8 +255,11 @@ async fn me(caller: Caller) -> axum::Json<Me> {
     (status = 200, description = "The caller's settings", body = SettingsBody),
     (status = 403, description = "A key has no settings", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn settings(State(app): State<Shared>, caller: Caller) -> Result<axum::Json<SettingsBody>, Problem> {
-    let stored = app.accounts.preferences(person(&caller)?.id).await?;
+async fn settings(
+    State(app): State<Shared>,
+    Owner(person): Owner,
+) -> Result<axum::Json<SettingsBody>, Problem> {
+    let stored = app.accounts.preferences(person.id).await.map_err(not_read)?;
     Ok(axum::Json(stored.into()))
 }
 
@@ -267,19 +271,26 @@ async fn settings(State(app): State<Shared>, caller: Caller) -> Result<axum::Jso
 ))]
 async fn set_settings(
     State(app): State<Shared>,
-    caller: Caller,
+    Owner(person): Owner,
     Json(body): Json<SettingsBody>,
 ) -> Result<axum::Json<SettingsBody>, Problem> {
-    app.accounts.set_preferences(person(&caller)?.id, &body.clone().into()).await?;
+    app.accounts.set_preferences(person.id, &body.clone().into()).await?;
     Ok(axum::Json(body))
 }
 
-fn person(caller: &Caller) -> Result<&Person, Problem> {
-    match caller {
-        Caller::Person(person) => Ok(person),
-        Caller::Key(_) => {
-            let detail = "settings belong to a person; sign in and send the token";
-            Err(Problem::new(StatusCode::FORBIDDEN, "people_only", detail))
+/// The person whose settings they are. A key is refused before the body is looked at.
+struct Owner(Person);
+
+impl FromRequestParts<Shared> for Owner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, app).await? {
+            Caller::Person(person) => Ok(Self(person)),
+            Caller::Key(_) => {
+                let detail = "settings belong to a person; sign in and send the token";
+                Err(Problem::new(StatusCode::FORBIDDEN, "people_only", detail))
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Cursor, Id, Params};
 use crate::routes::events::{QUERY_TIME_MAX, answer, before, binary};
+use crate::routes::ingest::not_queued;
 use crate::routes::selection::{Selected, Selection, Skipped, find, select};
 
 /// Causes listed, at most; codes are few.
@@ -247,6 +248,7 @@ async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Prob
     match tokio::time::timeout(app.limits.request_timeout, queued).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Failure::Full)) => Err(full()),
+        Ok(Err(failure @ Failure::Disk)) => Err(not_queued(app, failure)),
         Ok(Err(Failure::Unavailable)) | Err(_) => {
             let detail = "Redis did not take all of it; replay again, what was queued is not stored twice";
             Err(Problem::unavailable("queue_unavailable", detail, app.pressure.retry_after_seconds()))

@@ -53,7 +53,7 @@ pub struct Word {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// `ok`, or `degraded` when a dependency is away.
+    /// `ok`, or `degraded` when a dependency is not.
     status: &'static str,
     /// Version of this program.
     version: &'static str,
@@ -69,7 +69,7 @@ pub struct Health {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
-    /// `ok` or `away`.
+    /// `ok`, `away`, or `refusing`: it answers and takes no events.
     status: &'static str,
     /// Milliseconds since it last answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,12 +82,17 @@ pub struct Dependency {
     detail: Option<String>,
 }
 
-/// An answer older than this counts as none; three missed looks of the slowest of them.
-const ANSWER_AGE_MAX: Duration = Duration::from_secs(16);
+/// Redis is looked at five times a second; as old as readiness takes it.
+const REDIS_AGE_MAX: Duration = Duration::from_secs(3);
+/// PostgreSQL is looked at every 0.4 s and a look is given up after 1.5 s; twice that, since a busy one answers late.
+const POSTGRES_AGE_MAX: Duration = Duration::from_secs(4);
+/// MongoDB is looked at every 5 s; three missed looks, since a busy one answers some of them too late.
+const MONGODB_AGE_MAX: Duration = Duration::from_secs(16);
 
 impl Dependency {
-    fn new(answered: Option<(Duration, Duration)>, without: &str) -> Self {
-        let fresh = answered.is_some_and(|(age, _)| age < ANSWER_AGE_MAX);
+    /// An answer older than `age_max` counts as none.
+    fn new(answered: Option<(Duration, Duration)>, age_max: Duration, without: &str) -> Self {
+        let fresh = answered.is_some_and(|(age, _)| age < age_max);
         Self {
             status: if fresh { "ok" } else { "away" },
             age_ms: answered.map(|(age, _)| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
@@ -95,22 +100,33 @@ impl Dependency {
             detail: (!fresh).then(|| without.to_owned()),
         }
     }
+
+    /// The same, for one that answers and refuses.
+    fn refusing(self, why: Option<&str>) -> Self {
+        match why {
+            Some(why) if self.status == "ok" => {
+                Self { status: "refusing", detail: Some(why.to_owned()), ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Each dependency with its age and latency.
 #[utoipa::path(get, path = "/api/health", tag = "health", responses(
     (status = 200, description = "All answer", body = Health),
-    (status = 503, description = "One is away", body = Health),
+    (status = 503, description = "One is away, or refuses events", body = Health),
 ))]
 async fn health(State(app): State<Shared>) -> Response {
-    let redis = Dependency::new(app.pressure.answered(), "Redis is away: events are answered with 503");
+    let without = "Redis is away: events are answered with 503";
+    let redis = Dependency::new(app.pressure.answered(), REDIS_AGE_MAX, without).refusing(app.refusing());
     let postgres = app.accounts.health();
-    let postgres = Dependency::new(
-        postgres.answered_ago.zip(postgres.latency),
-        "PostgreSQL is away: known API keys go on working, unknown ones get 503",
-    );
-    let mongodb =
-        Dependency::new(app.stats.mongodb_answered(), "MongoDB is away: events queue up, reads get 503");
+    // A connection that broke says so at once; one that is silent is found out by its age.
+    let age_max = if postgres.ready { POSTGRES_AGE_MAX } else { Duration::ZERO };
+    let without = "PostgreSQL is away: known API keys go on working, unknown ones get 503";
+    let postgres = Dependency::new(postgres.answered_ago.zip(postgres.latency), age_max, without);
+    let without = "MongoDB is away: events queue up, reads get 503";
+    let mongodb = Dependency::new(app.stats.mongodb_answered(), MONGODB_AGE_MAX, without);
     let ok = [&redis, &postgres, &mongodb].iter().all(|dependency| dependency.status == "ok");
     let health = Health {
         status: if ok { "ok" } else { "degraded" },
@@ -131,6 +147,7 @@ async fn health(State(app): State<Shared>) -> Response {
 pub struct LimitsReply {
     body_bytes_max: usize,
     inflated_bytes_max: usize,
+    /// Of the calling key: at a low rate no more than a minute's worth.
     batch_events_max: usize,
     event_bytes_max: usize,
     id_bytes_max: usize,
@@ -149,17 +166,20 @@ pub struct LimitsReply {
     (status = "4XX", description = "Not allowed", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn limits(State(app): State<Shared>, caller: Caller) -> Result<Json<LimitsReply>, Problem> {
-    let events_per_second = match &caller {
-        Caller::Key(key) => key.rate.or(app.limits.events_per_second),
+    let (events_per_second, at_once) = match &caller {
+        Caller::Key(key) => {
+            let at_once = key.limiter.as_ref().and_then(|limiter| usize::try_from(limiter.capacity()).ok());
+            (key.rate.or(app.limits.events_per_second), at_once)
+        }
         Caller::Person(_) => {
             caller.require(Scope::Read)?;
-            None
+            (None, None)
         }
     };
     Ok(Json(LimitsReply {
         body_bytes_max: app.limits.body_bytes_max,
         inflated_bytes_max: app.limits.inflated_bytes_max,
-        batch_events_max: app.limits.batch_events_max,
+        batch_events_max: at_once.unwrap_or(usize::MAX).min(app.limits.batch_events_max),
         event_bytes_max: app.limits.event_bytes_max,
         id_bytes_max: event::ID_BYTES_MAX,
         type_bytes_max: event::TYPE_BYTES_MAX,

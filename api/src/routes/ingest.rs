@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use accounts::Scope;
+use accounts::{AboveRate, Scope};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::Shared;
+use crate::app::{DISK, Shared};
 use crate::auth::Caller;
 use crate::ingest::{Failure, Outcome, Ticket, body, unix_ms};
 use crate::prefer::Prefer;
@@ -23,6 +23,8 @@ use crate::problem::{ERRORS_LISTED_MAX, Problem, ProblemItem};
 
 /// Seconds to wait while the pipeline is stopped: a person decides when that ends.
 const STOPPED_RETRY_AFTER_SECONDS: u64 = 60;
+/// Seconds to wait while Redis cannot write to its disk: a person frees space, and Redis finds out within a second.
+const DISK_RETRY_AFTER_SECONDS: u64 = 10;
 
 /// The routes of this file.
 pub fn router() -> OpenApiRouter<Shared> {
@@ -101,6 +103,10 @@ pub struct ItemReply {
 /// Take one event.
 #[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body = EventBody, responses(
     (status = 202, description = "Queued", body = OneReply),
+    (status = 400, description = "No JSON, or a header that cannot be; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large, or too many events; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "JSON of another shape than an event's; the pointer says where; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Above the key's rate: send it again after `Retry-After`; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "4XX", description = "Mend it first; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Send it again with the same id", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -138,6 +144,10 @@ async fn one(
 /// Each event has its own outcome; a bad one does not hold up the others.
 #[utoipa::path(post, path = "/api/v1/events/batch", tag = "events", request_body = Vec<EventBody>, responses(
     (status = 202, description = "At least one event was taken", body = BatchReply),
+    (status = 400, description = "No JSON, or a header that cannot be; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large, or too many events; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "JSON of another shape than a batch's, `{}` too, or every event was refused; nothing was queued", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Above the key's rate: send it again after `Retry-After`; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "4XX", description = "Nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Send it again with the same ids", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -258,11 +268,19 @@ async fn outcomes(tickets: &[Ticket]) -> Vec<Outcome> {
 fn within_rate(caller: &Caller, events: usize) -> Result<(), Problem> {
     let Caller::Key(key) = caller else { return Ok(()) };
     let Some(limiter) = &key.limiter else { return Ok(()) };
-    limiter.take(u32::try_from(events).unwrap_or(u32::MAX), Instant::now()).map_err(|wait| {
-        let detail = "this key is above its rate in events a second; nothing was queued";
-        let seconds = wait.0.as_secs_f64().ceil().max(1.0);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(seconds as u64)
+    limiter.take(u32::try_from(events).unwrap_or(u32::MAX), Instant::now()).map_err(|above| match above {
+        AboveRate::Wait(wait) => {
+            let detail = "this key is above its rate in events a second; nothing was queued";
+            let seconds = wait.as_millis().div_ceil(1_000).max(1);
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+                .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
+        }
+        AboveRate::TooMany(most) => {
+            let detail = format!(
+                "at the rate of this key a request takes at most {most} events, a minute's worth; nothing was queued"
+            );
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_events", detail)
+        }
     })
 }
 
@@ -331,16 +349,23 @@ fn nothing_taken(app: &Shared, parsed: &Parsed, outcomes: &[Outcome]) -> Problem
 fn failure_code(failure: Failure) -> &'static str {
     match failure {
         Failure::Full => "queue_full",
+        Failure::Disk => "queue_disk",
         Failure::Unavailable => "queue_unavailable",
     }
 }
 
-fn not_queued(app: &Shared, failure: Failure) -> Problem {
-    let seconds = app.pressure.retry_after_seconds();
-    let detail = match failure {
-        Failure::Full => "Redis is full and workers are draining it; send the same ids again",
+/// Why nothing was queued, or may not have been. Dead letters sent again fail the same way.
+pub fn not_queued(app: &Shared, failure: Failure) -> Problem {
+    let drained = app.pressure.retry_after_seconds();
+    let (detail, seconds) = match failure {
+        Failure::Full => {
+            ("Redis is full and workers are draining it; send the same ids again".into(), drained)
+        }
+        Failure::Disk => {
+            (format!("{DISK}. Nothing was queued; send the same ids again"), DISK_RETRY_AFTER_SECONDS)
+        }
         Failure::Unavailable => {
-            "Redis did not take the events; the outcome is unknown, send the same ids again"
+            ("Redis did not take the events; the outcome is unknown, send the same ids again".into(), drained)
         }
     };
     Problem::unavailable(failure_code(failure), detail, seconds)
@@ -349,7 +374,9 @@ fn not_queued(app: &Shared, failure: Failure) -> Problem {
 fn refused_body(error: BodyError) -> Problem {
     let status = match error.code {
         parse::BodyCode::TooManyEvents => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::BAD_REQUEST,
+        parse::BodyCode::InvalidJson | parse::BodyCode::TooDeep => StatusCode::BAD_REQUEST,
+        // JSON of another shape, as it is for a single event.
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, error.code.as_str(), error.detail).at(error.pointer)
 }

@@ -1,6 +1,6 @@
 //! `/api/v1/keys`: API keys are made, listed and revoked. A key's text is in one answer only, that to its making.
 
-use accounts::{KeyInfo, NewKey, Scope};
+use accounts::{KeyId, KeyInfo, NewKey, Scope};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::admin::{Admin, Json, may_look, origin};
+use crate::admin::{Admin, Json, may_look, not_read, origin};
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::openapi::Paging;
@@ -141,9 +141,10 @@ async fn list(
 ) -> Result<axum::Json<KeyList>, Problem> {
     may_look(&caller)?;
     let limit = params.limit()?;
-    let after = params.text("cursor", 12)?;
+    let after = params.cursor_of(KeyId::parse)?;
     params.finish()?;
-    let page = app.accounts.list_keys(after.as_deref(), limit).await?;
+    let after = after.as_ref().map(KeyId::as_str);
+    let page = app.accounts.list_keys(after, limit).await.map_err(not_read)?;
     Ok(axum::Json(KeyList { keys: page.items.into_iter().map(Key::from).collect(), next_cursor: page.next }))
 }
 

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::admin::{Admin, Json, may_look, origin};
+use crate::admin::{Admin, Json, may_look, not_read, origin};
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::openapi::Paging;
@@ -102,12 +102,9 @@ async fn list(
 ) -> Result<axum::Json<UserList>, Problem> {
     may_look(&caller)?;
     let limit = params.limit()?;
-    let cursor = params.text("cursor", 36)?;
+    let after = params.cursor_of(|text| text.parse().ok())?;
     params.finish()?;
-    let bad =
-        |_| Problem::bad_parameter("cursor", "`cursor` is the nextCursor of an earlier answer, unchanged");
-    let after = cursor.map(|cursor| cursor.parse().map_err(bad)).transpose()?;
-    let page = app.accounts.list_users(after, limit).await?;
+    let page = app.accounts.list_users(after, limit).await.map_err(not_read)?;
     Ok(axum::Json(UserList {
         users: page.items.into_iter().map(User::from).collect(),
         next_cursor: page.next,

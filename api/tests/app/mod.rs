@@ -108,6 +108,18 @@ impl Api {
         self.send("GET", path, credential, None).await
     }
 
+    /// `/api/health`, which is no problem even when it is a 503.
+    pub async fn health(&self) -> Answer {
+        let request = Request::builder().uri("/api/health").body(Body::empty()).unwrap();
+        let (parts, body) = self.public.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            json: serde_json::from_slice(&bytes).unwrap(),
+        }
+    }
+
     pub async fn post(&self, path: &str, credential: &str, body: &str) -> Answer {
         self.send("POST", path, credential, Some(body)).await
     }

@@ -5,9 +5,11 @@ pub mod cluster;
 mod error;
 pub mod facts;
 mod fleet;
+mod leftovers;
 mod lock;
 pub mod pipeline;
 mod scaler;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,8 +60,8 @@ pub struct Options {
     /// Take free ports for the API, the console and the stores, so that it runs beside another; dev.json names them.
     #[arg(long, conflicts_with_all = ["api_port", "console_port"])]
     pub free_ports: bool,
-    /// Run unattended on free ports, send events, prove that each is stored once, stop.
-    #[arg(long)]
+    /// Run unattended on free ports in a temporary folder, send events, prove that each is stored once, stop.
+    #[arg(long, conflicts_with_all = ["data", "api_port", "console_port"])]
     pub check: bool,
 }
 
@@ -69,6 +71,7 @@ pub async fn command(options: &Options) -> Result<(), String> {
     if let Some(pid) = Lock::holder(&options.data) {
         return Err(lock::taken(&options.data, &pid.to_string()));
     }
+    leftovers::clear(&options.data).await?;
     let (api, console) = if options.free_ports { (0, 0) } else { (options.api_port, options.console_port) };
     if api == console && api > 0 {
         return Err(format!(
@@ -115,8 +118,11 @@ pub async fn command(options: &Options) -> Result<(), String> {
     pipeline.facts().write(&options.data)?;
     let key_works = pipeline.first_key_works().await;
     card::print(&pipeline, &options.data, key_works, &fleet);
+    let folders = [Some(pipeline.setup.folder.clone()), local::stores::outside(&options.data)];
+    let warnings = warnings::start(&pipeline.api(0), folders.into_iter().flatten().collect());
     let scaler = Scaler::start(&fleet, &pipeline);
     watch(&mut pipeline, scaler, &options.data, &stop).await;
+    drop(warnings);
 
     println!("stopping: the API, then the workers, then the stores …");
     Facts::remove(&options.data);
@@ -197,6 +203,7 @@ async fn watch(pipeline: &mut Pipeline, mut scaler: Option<Scaler>, data: &Path,
 /// `eventpipeline stop`: stops the pipeline that runs on these data.
 pub async fn stop(data: &Path) -> Result<(), String> {
     let Some(pid) = Lock::holder(data) else {
+        leftovers::clear(data).await?;
         println!("nothing runs on {}", data.display());
         return Ok(());
     };
@@ -215,17 +222,20 @@ pub async fn stop(data: &Path) -> Result<(), String> {
 }
 
 /// `eventpipeline reset`: forgets data and secrets.
-pub fn reset(data: &Path) -> Result<(), String> {
+pub async fn reset(data: &Path) -> Result<(), String> {
     if let Some(pid) = Lock::holder(data) {
         return Err(format!("a pipeline runs on these data (pid {pid}); stop it first: eventpipeline stop"));
     }
-    local::stores::forget(data);
+    leftovers::clear(data).await?;
+    let outside = local::stores::outside(data);
+    local::stores::forget(data).map_err(|error| error.to_string())?;
     match std::fs::remove_dir_all(data) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(format!("{}: {error}", data.display()))
         }
         _ => {
-            println!("forgotten: {}", data.display());
+            let outside = outside.map(|path| format!(" and {}", path.display())).unwrap_or_default();
+            println!("forgotten: {}{outside}", data.display());
             Ok(())
         }
     }

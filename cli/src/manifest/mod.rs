@@ -1,6 +1,8 @@
 //! The `EventPipeline` manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
 //! fields that a later release will use here are named, not silently ignored.
 
+mod bounds;
+mod faults;
 mod workers;
 
 use std::path::Path;
@@ -11,6 +13,22 @@ pub use workers::{Scaling, Workers};
 
 /// As many as a cluster may have.
 const SHARDS_MAX: u32 = 32;
+const API_VERSION: &str = "eventpipeline.dev/v1alpha1";
+const KIND: &str = "EventPipeline";
+/// Fields of `metadata` that an API server adds to an object; taken and not used here.
+const SERVER_METADATA: [&str; 11] = [
+    "uid",
+    "selfLink",
+    "generation",
+    "finalizers",
+    "generateName",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+];
 
 /// A manifest.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,12 +47,21 @@ pub struct Manifest {
 
 /// Name and namespace.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// The pipeline's name.
     pub name: String,
     /// Its namespace; `default` when not given.
     #[serde(default)]
     pub namespace: Option<String>,
+    /// Of a cluster; taken and not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "taken and not used here")]
+    labels: Option<Ignored>,
+    /// Likewise.
+    #[serde(default)]
+    #[allow(dead_code, reason = "taken and not used here")]
+    annotations: Option<Ignored>,
 }
 
 /// The fields that count on a laptop.
@@ -126,36 +153,60 @@ impl Mongodb {
 }
 
 impl Manifest {
-    /// Reads and checks a file.
+    /// Reads and checks a file. Everything that is wrong with it is named at once.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let hint = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "; name a manifest that is there (the project's own are in its folder examples/)"
+                }
+                _ => "",
+            };
+            format!("{}: {error}{hint}", path.display())
+        })?;
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let manifest: Self = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-        if manifest.api_version != "eventpipeline.dev/v1alpha1" || manifest.kind != "EventPipeline" {
-            return Err(format!(
-                "this is {} {}; apiVersion: eventpipeline.dev/v1alpha1 and kind: EventPipeline are run here",
-                manifest.api_version, manifest.kind
+        let mut value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        if let Some(metadata) = value.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
+            metadata.retain(|field, _| !SERVER_METADATA.contains(&field.as_str()));
+        }
+        let (manifest, mut faults) = faults::read(value);
+        faults.extend(manifest.iter().flat_map(Self::faults));
+        match (manifest, &faults[..]) {
+            (Some(manifest), []) => Ok(manifest),
+            (_, [fault]) => Err(fault.clone()),
+            (_, faults) => Err(format!("{} faults:\n  {}", faults.len(), faults.join("\n  "))),
+        }
+    }
+
+    /// What is wrong with values that have the right shape.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.api_version != API_VERSION || self.kind != KIND {
+            faults.push(format!(
+                "this is {} {}; apiVersion: {API_VERSION} and kind: {KIND} are run here",
+                self.api_version, self.kind
             ));
         }
         for (field, name) in [
-            ("metadata.name", Some(&manifest.metadata.name)),
-            ("metadata.namespace", manifest.metadata.namespace.as_ref()),
+            ("metadata.name", Some(&self.metadata.name)),
+            ("metadata.namespace", self.metadata.namespace.as_ref()),
         ] {
             let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_some_and(|name| name.is_empty() || name.len() > 40 || !name.chars().all(good)) {
-                return Err(format!("{field} has 1 to 40 small letters, digits and hyphens"));
+                faults.push(format!("{field}: has 1 to 40 small letters, digits and hyphens"));
             }
         }
-        manifest.redis_memory()?;
-        manifest.spec.workers.law()?;
-        let shards = manifest.spec.mongodb.shards();
+        faults.extend(self.redis_memory().err());
+        faults.extend(bounds::faults(&self.spec));
+        faults.extend(self.spec.workers.law_faults());
+        let shards = self.spec.mongodb.shards();
         if !(1..=SHARDS_MAX).contains(&shards) {
-            return Err(format!("spec.mongodb.shards: {shards} is not within 1 to {SHARDS_MAX}"));
+            faults.push(format!("spec.mongodb.shards: {shards} is not within 1 to {SHARDS_MAX}"));
         }
-        Ok(manifest)
+        faults
     }
 
     /// `namespace/name`.
@@ -230,6 +281,40 @@ mod tests {
         let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap();
         assert_eq!(manifest.not_used_here(false), ["deletionPolicy", "mongodb.shards"]);
         assert_eq!(manifest.not_used_here(true), ["deletionPolicy"]);
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_named_together_and_after_those_of_another_shape() {
+        let error = parse(
+            "{worker: {}, redis: {memory: 5Mi, partitions: 0}, workers: {maxReplicas: 0, pollPeriodSeconds: 90}}",
+        )
+        .unwrap_err();
+        let paths: Vec<&str> = error.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
+        let expected = [
+            "worker",
+            "redis.memory",
+            "redis.partitions",
+            "workers.maxReplicas",
+            "workers.pollPeriodSeconds",
+        ];
+        assert_eq!(paths, expected.map(|path| format!("  spec.{path}")), "{error}");
+        assert!(error.starts_with("5 faults:"), "{error}");
+    }
+
+    #[test]
+    fn a_typo_in_metadata_is_refused_and_what_a_server_adds_is_taken() {
+        let manifest = |metadata: &str| {
+            Manifest::parse(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, metadata: {metadata}}}"))
+        };
+        assert!(manifest("{name: a, namspace: b}").unwrap_err().contains("metadata.namspace"));
+        let full = "{name: a, namespace: b, labels: {x: y}, annotations: {}, uid: u, generation: 3, managedFields: []}";
+        assert_eq!(manifest(full).unwrap().pipeline(), "b/a");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_comes_with_a_hint() {
+        let error = Manifest::read(Path::new("no/such.yaml")).unwrap_err();
+        assert!(error.contains("no/such.yaml") && error.contains("examples/"), "{error}");
     }
 
     #[test]

@@ -42,8 +42,19 @@ pub enum Scaling {
 impl Workers {
     /// What the autoscaler is asked for. A number outside its bounds is refused by the name of its field.
     pub fn law(&self) -> Result<Spec, String> {
+        let spec = self.unchecked();
+        spec.check().map_err(|error| error.to_string())?;
+        Ok(spec)
+    }
+
+    /// Every number that the law cannot work with.
+    pub(super) fn law_faults(&self) -> Vec<String> {
+        self.unchecked().faults().iter().map(ToString::to_string).collect()
+    }
+
+    fn unchecked(&self) -> Spec {
         let default = Spec::default();
-        let spec = Spec {
+        Spec {
             min_replicas: self.min_replicas.unwrap_or(default.min_replicas),
             max_replicas: self.max_replicas.unwrap_or(default.max_replicas),
             drain_target_seconds: self.drain_target_seconds.unwrap_or(default.drain_target_seconds),
@@ -55,9 +66,7 @@ impl Workers {
             scale_up: self.scale_up.clone().unwrap_or_default(),
             scale_down: self.scale_down.clone().unwrap_or_default(),
             idle_after_seconds: self.idle_after_seconds.unwrap_or(default.idle_after_seconds),
-        };
-        spec.check().map_err(|error| error.to_string())?;
-        Ok(spec)
+        }
     }
 
     /// The fields given that only a cluster uses.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
@@ -118,7 +118,7 @@ impl PostgresFeed {
     /// One look: applies what is new. The unannounced that nobody cares for are handed back.
     pub(crate) async fn look(&mut self, connection: &mut PgConnection) -> sqlx::Result<Vec<Change>> {
         let stores = &self.hub.stores;
-        let began = stores.now();
+        let (began, asked) = (stores.now(), Instant::now());
         let window = self.looked_at.map_or(0, |at| began.saturating_sub(at) / 1_000 + 1) + OVERLAP_SECONDS;
         let rows: Vec<(i64, String, bool, f64)> = sqlx::query_as(
             "select seq, subject, announced, extract(epoch from clock_timestamp() - at)::float8 from account_changes \
@@ -128,6 +128,7 @@ impl PostgresFeed {
         .bind(CHANGES_READ_MAX)
         .fetch_all(connection)
         .await?;
+        let latency = asked.elapsed();
         let all = i64::try_from(rows.len()).is_ok_and(|count| count < CHANGES_READ_MAX);
         if !all {
             stores.doubt_redis();
@@ -148,7 +149,7 @@ impl PostgresFeed {
             .collect();
         self.applied = rows.into_iter().map(|(seq, ..)| seq).collect();
         self.looked_at = Some(began);
-        stores.saw_postgres(began);
+        stores.saw_postgres(began, latency);
         Ok(orphans)
     }
 }

@@ -42,7 +42,7 @@ use uuid::Uuid;
 pub use audit::{Actor, Origin};
 pub use error::{AuthError, Error, LoginError};
 pub use keys::{KeyFacts, KeyInfo, LIVE_KEYS_MAX, NAME_CHARACTERS_MAX, NewKey, RATE_MAX};
-pub use limiter::{Limiter, RetryAfter};
+pub use limiter::{AboveRate, Limiter};
 pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN};
 pub use people::{Person, Role};
 pub use preferences::{Preferences, Theme};

@@ -116,11 +116,10 @@ impl Stores {
         self.redis_seen_at.store(began, Ordering::Release);
     }
 
-    /// All changes that PostgreSQL had at `began` are applied; the answer took from then until now.
-    pub(crate) fn saw_postgres(&self, began: Milliseconds) {
+    /// All changes that PostgreSQL had at `began` are applied; its answer took `latency`.
+    pub(crate) fn saw_postgres(&self, began: Milliseconds, latency: Duration) {
         self.postgres_seen_at.store(began, Ordering::Release);
         self.postgres_ready.store(true, Ordering::Release);
-        let latency = Duration::from_millis(self.now().saturating_sub(began));
         *lock(&self.last) = Last { answered: Some((Instant::now(), latency)), error: None };
     }
 

@@ -27,7 +27,8 @@ pub enum Error {
     },
     /// There is too little room.
     #[error(
-        "only {free_mib} MiB are free where {path} lies, {need_mib} MiB are needed; free some space or choose another folder with --data"
+        "only {free_mib} MiB are free where {path} lies, {need_mib} MiB are needed; free some space{}",
+        if path.starts_with(crate::postgres::ROOTS_FOLDER) { "" } else { " or choose another folder with --data" }
     )]
     DiskFull {
         /// The folder.
@@ -64,6 +65,16 @@ pub enum Error {
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
+    },
+    /// An older server does not go.
+    #[error(
+        "an older PostgreSQL (pid {pid}) is still on {path}; end it with `kill {pid}`, or, if no such process is there, remove {path}/postmaster.pid"
+    )]
+    InUse {
+        /// The data.
+        path: PathBuf,
+        /// Its process.
+        pid: String,
     },
 }
 

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{User, geteuid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +17,16 @@ use crate::{Error, Process, Spec};
 /// The user inside the database, and the database itself.
 pub const NAME: &str = "eventpipeline";
 const SYSTEM_USER: &str = "postgres";
+/// Where the data lie when root runs it: `postgres` cannot go into the folders of others.
+pub const ROOTS_FOLDER: &str = "/var/lib/eventpipeline";
+/// In the data once the database is made: a start that ended before that is taken up there.
+const MADE: &str = "eventpipeline.made";
+/// A server that was killed leaves processes that notice within about a second, and hold its shared memory until then.
+const OLD_SERVER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two attempts meanwhile.
+const OLD_SERVER_LOOK: Duration = Duration::from_millis(300);
+/// What PostgreSQL says of an older server on its data.
+const OLD_SERVER: [&str; 2] = ["lock file \"postmaster.pid\"", "pre-existing shared memory block"];
 
 /// Where the data of a folder lie: in it, or, for root, in a place of the user `postgres`.
 pub fn data(folder: &Path) -> PathBuf {
@@ -24,8 +34,20 @@ pub fn data(folder: &Path) -> PathBuf {
         return folder.join("postgres");
     }
     let mut hasher = DefaultHasher::new();
-    folder.canonicalize().unwrap_or_else(|_| folder.into()).hash(&mut hasher);
-    PathBuf::from(format!("/var/lib/eventpipeline/postgres-{:016x}", hasher.finish()))
+    absolute(folder).hash(&mut hasher);
+    PathBuf::from(format!("{ROOTS_FOLDER}/postgres-{:016x}", hasher.finish()))
+}
+
+/// The same whether the folder is there or was removed.
+fn absolute(folder: &Path) -> PathBuf {
+    if let Ok(path) = folder.canonicalize() {
+        return path;
+    }
+    let path = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => absolute(parent).join(name),
+        _ => path,
+    }
 }
 
 /// Starts PostgreSQL; the first time it makes the data and the database. `durable: false` is for tests.
@@ -56,16 +78,44 @@ pub async fn start(folder: &Path, port: u16, password: &str, durable: bool) -> R
         stop_signal: Signal::SIGINT,
         stop_timeout: Duration::from_secs(10),
     };
-    let mut process = Process::start(spec)?;
-    process.ready(|| answers(port)).await?;
-    if fresh {
+    let process = start_after_others(spec, &data).await?;
+    if !data.join(MADE).exists() {
         let mut create = Command::new(postgres("createdb")?);
         create
             .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", NAME, NAME])
             .env("PGPASSWORD", password);
-        run(create, "createdb", &log)?;
+        match run(create, "createdb", &log) {
+            Err(Error::NotReady { tail, .. }) if tail.contains("already exists") => (),
+            made => made?,
+        }
+        std::fs::write(data.join(MADE), "").map_err(Error::file(data.join(MADE)))?;
     }
     Ok(process)
+}
+
+/// Starts it, and again for a while as long as it says that an older server is still on its data.
+async fn start_after_others(spec: Spec, data: &Path) -> Result<Process, Error> {
+    let deadline = Instant::now() + OLD_SERVER_TIMEOUT;
+    loop {
+        let logged = std::fs::metadata(&spec.log).map_or(0, |log| log.len());
+        let mut process = Process::start(spec.clone())?;
+        let error = match process.ready(|| answers(spec.port)).await {
+            Ok(()) => return Ok(process),
+            Err(error) => error,
+        };
+        let said = std::fs::read(&spec.log).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said[said.len().min(usize::try_from(logged).unwrap_or(0))..])
+            .into_owned();
+        if !OLD_SERVER.iter().any(|words| said.contains(words)) {
+            return Err(error);
+        }
+        if Instant::now() > deadline {
+            let pid = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+            let pid = pid.lines().next().unwrap_or("?").to_owned();
+            return Err(Error::InUse { path: data.into(), pid });
+        }
+        tokio::time::sleep(OLD_SERVER_LOOK).await;
+    }
 }
 
 fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {

@@ -32,7 +32,7 @@ pub fn ferretdb() -> Result<PathBuf, Error> {
         start.ancestors().map(|folder| folder.join(".tools/ferretdb")).find(|file| file.is_file())
     };
     starts.into_iter().flatten().find_map(above).ok_or_else(|| Error::Missing {
-        program: "neither mongod nor FerretDB".into(),
+        program: "MongoDB (mongod), or FerretDB in its place,".into(),
         fix: "run `make deps`, which builds FerretDB, or install MongoDB 7 so that mongod is on PATH".into(),
     })
 }

@@ -51,7 +51,9 @@ impl Stores {
         options: Options,
         mongo: impl Future<Output = Result<Mongo, E>>,
     ) -> Result<Self, E> {
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         crate::disk::room(folder)?;
+        crate::disk::room(&postgres::data(folder))?;
         let port =
             |given: u16| if given == 0 { ports::free().map_err(Error::file(folder)) } else { Ok(given) };
         let [redis_port, postgres_port, _] = options.ports;
@@ -91,14 +93,17 @@ impl Stores {
     /// Stops all three and forgets the data that lie outside the folder.
     pub async fn stop_and_forget(mut self) {
         self.stop().await;
-        forget(&self.folder);
+        let _ = forget(&self.folder);
     }
 }
 
-/// Removes what the stores keep outside of `folder`.
-pub fn forget(folder: &Path) {
+/// What the stores of `folder` keep outside of it, if they do and it is there.
+pub fn outside(folder: &Path) -> Option<PathBuf> {
     let data = postgres::data(folder);
-    if !data.starts_with(folder) {
-        let _ = std::fs::remove_dir_all(data);
-    }
+    (!data.starts_with(folder) && data.exists()).then_some(data)
+}
+
+/// Removes what the stores keep outside of `folder`, which need not be there any more.
+pub fn forget(folder: &Path) -> Result<(), Error> {
+    outside(folder).map_or(Ok(()), |data| std::fs::remove_dir_all(&data).map_err(Error::file(data)))
 }

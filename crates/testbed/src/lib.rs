@@ -192,7 +192,7 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.processes.stores.postgres.kill9();
-        local::stores::forget(self.folder.path());
+        let _ = local::stores::forget(self.folder.path());
     }
 }
 

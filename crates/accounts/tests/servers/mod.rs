@@ -91,7 +91,7 @@ pub struct Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         drop((self.redis.process.take(), self.postgres.process.take()));
-        local::stores::forget(self.folder.path());
+        let _ = local::stores::forget(self.folder.path());
     }
 }
 

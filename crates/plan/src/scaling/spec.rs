@@ -133,16 +133,22 @@ impl Spec {
 
     /// Whether every field is within its bounds; the first that is not.
     pub fn check(&self) -> Result<(), SpecError> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every field that is not within its bounds. `minReplicas` is held against `maxReplicas` only where both are.
+    pub fn faults(&self) -> Vec<SpecError> {
+        let mut faults = Vec::new();
         for (field, value, bounds) in self.clone().fields() {
             if !bounds.contains(value) {
                 let (least, most) = bounds.into_inner();
-                return Err(SpecError::OutOfBounds { field, value: *value, least, most });
+                faults.push(SpecError::OutOfBounds { field, value: *value, least, most });
             }
         }
-        if self.min_replicas > self.max_replicas {
-            return Err(SpecError::MinAboveMax { min: self.min_replicas, max: self.max_replicas });
+        if faults.is_empty() && self.min_replicas > self.max_replicas {
+            faults.push(SpecError::MinAboveMax { min: self.min_replicas, max: self.max_replicas });
         }
-        Ok(())
+        faults
     }
 
     /// The nearest spec that passes `check`. `maxReplicas` wins over `minReplicas`: it is the one about money.

@@ -275,23 +275,23 @@ fn single(table: &mut Table) {
 
 fn batches(table: &mut Table) {
     table.batch("empty", "", 400, "invalid_json", "");
-    table.batch("no event", "[]", 400, "empty_batch", "");
-    table.batch("no event, wrapped", r#"{"events":[]}"#, 400, "empty_batch", "");
-    table.batch("a text", "\"x\"", 400, "wrong_type", "");
-    table.batch("a number", "12", 400, "wrong_type", "");
-    table.batch("no events field", "{}", 400, "missing_field", "/events");
-    table.batch("a single event", event(""), 400, "unknown_field", "/type");
-    table.batch("events an object", r#"{"events":{}}"#, 400, "wrong_type", "/events");
+    table.batch("no event", "[]", 422, "empty_batch", "");
+    table.batch("no event, wrapped", r#"{"events":[]}"#, 422, "empty_batch", "");
+    table.batch("a text", "\"x\"", 422, "wrong_type", "");
+    table.batch("a number", "12", 422, "wrong_type", "");
+    table.batch("no events field", "{}", 422, "missing_field", "/events");
+    table.batch("a single event", event(""), 422, "unknown_field", "/type");
+    table.batch("events an object", r#"{"events":{}}"#, 422, "wrong_type", "/events");
     table.batch(
         "events twice",
         format!(r#"{{"events":[{0}],"events":[{0}]}}"#, event("")),
-        400,
+        422,
         "duplicate_key",
         "/events",
     );
     table.batch("cut within", format!("[{},{{\"type\"", event("")), 400, "invalid_json", "");
     table.batch("cut at the end", format!("[{}", event("")), 400, "invalid_json", "");
-    table.batch("lines", format!("{}\n{}", event(""), event("")), 400, "unknown_field", "/type");
+    table.batch("lines", format!("{}\n{}", event(""), event("")), 422, "unknown_field", "/type");
     table.batch("1001 events", format!("[{}]", vec![event(""); 1001].join(",")), 413, "too_many_events", "");
     table.batch("one, and bad", "[{}]", 422, "all_rejected", None);
     table.batch("all bad", r#"{"events":[1,null,{"type":"t"}]}"#, 422, "all_rejected", None);
@@ -362,5 +362,40 @@ async fn each_bad_request_has_its_exact_status_code_and_pointer() {
     }
     assert!(wrong.is_empty(), "of {count} requests:\n{wrong}");
     assert_eq!(pipeline.queued_events().await, 0, "a refused request queued something");
+    pipeline.stop().await;
+}
+
+/// What a client sees that writes `request` as it is.
+async fn raw(pipeline: &Pipeline, request: String) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = pipeline.api().replace("http://", "");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A client that has not sent all may see a reset after the answer.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// README: what is no HTTP is refused by the server below the API, with a status and no body, and the connection ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_as_http_is_a_status_without_a_body_and_the_next_connection_is_served() {
+    let pipeline = Pipeline::start(Options { workers: 0, ..Options::default() }).await;
+    let many: String = (0..70).fold(String::new(), |mut text, n| {
+        let _ = write!(text, "x-{n}: 1\r\n");
+        text
+    });
+    for (name, request, status) in [
+        ("no HTTP", "what is this\r\n\r\n".to_owned(), 400),
+        ("70 headers", format!("GET /api/live HTTP/1.1\r\nhost: a\r\n{many}\r\n"), 431),
+        ("a path of 70,000 bytes", format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(70_000)), 414),
+    ] {
+        let answer = raw(&pipeline, request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{name}: {answer}");
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+        assert_eq!(body, Some(""), "{name}: {answer}");
+    }
+    let live = pipeline.http.get(format!("{}/api/live", pipeline.api())).send().await.unwrap();
+    assert_eq!(live.status(), 200);
     pipeline.stop().await;
 }

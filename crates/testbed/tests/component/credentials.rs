@@ -205,5 +205,28 @@ async fn a_key_above_its_rate_gets_429_and_nothing_of_that_request_is_queued() {
     assert_eq!((status.as_u16(), &body["code"]), (429, &json!("rate_limited")));
     assert!(body["retryAfterSeconds"].as_u64().unwrap() >= 1);
     assert_eq!(pipeline.queued_events().await, queued);
+
+    // At one event a second a batch would wait for a quarter of an hour: it is told what fits instead.
+    let (_, slow) = new_key(&pipeline, json!({"scopes": ["ingest"], "rateEventsPerSecond": 1})).await;
+    let limits =
+        call(&pipeline, Method::GET, format!("{}/api/v1/limits", pipeline.api()), &slow, None).await.1;
+    assert_eq!(limits["batchEventsMax"], 60);
+    let send = async |from: usize, to: usize| {
+        let url = format!("{}/api/v1/events/batch", pipeline.api());
+        let events: Vec<Value> =
+            (from..to).map(|n| json!({"type": "t", "userId": "slow", "id": n.to_string()})).collect();
+        call(&pipeline, Method::POST, url, &slow, Some(json!(events))).await
+    };
+    let (status, body) = send(0, 61).await;
+    assert_eq!(
+        (status.as_u16(), &body["code"], &body["retryable"]),
+        (413, &json!("too_many_events"), &json!(false))
+    );
+    assert!(body["detail"].as_str().unwrap().contains("at most 60 events"), "{body}");
+    assert_eq!(send(0, 60).await.0, 202);
+    let (status, body) = send(60, 120).await;
+    assert_eq!(status, 429);
+    assert!((50..=60).contains(&body["retryAfterSeconds"].as_u64().unwrap()), "{body}");
+    assert_eq!(pipeline.queued_events().await, queued + 60);
     pipeline.stop().await;
 }

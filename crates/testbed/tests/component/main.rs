@@ -9,6 +9,7 @@
 mod bad_requests;
 mod browsers;
 mod credentials;
+mod dev;
 mod events;
 mod faults;
 mod kills;
