@@ -49,6 +49,8 @@ pub async fn run(world: &World, report: &mut Report) {
             let changes = changes(&before, &now);
             if !changes.is_empty() {
                 (before, since, last) = (now, Instant::now(), changes);
+                let scaling = world.pipeline.get().await?.status.and_then(|status| status.scaling);
+                last.extend(scaling.map(|scaling| format!("{}: {}", scaling.reason, scaling.message)));
             }
         }
         Ok(before)

@@ -123,8 +123,9 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn too_long(root: &Path, path: &Path) -> Option<String> {
-    let code =
-        ["rs", "sh", "lua", "ts", "tsx"].iter().any(|kind| path.extension().is_some_and(|e| e == *kind));
+    let made = path.to_string_lossy().ends_with(".d.ts"); // types of the OpenAPI document
+    let code = !made
+        && ["rs", "sh", "lua", "ts", "tsx"].iter().any(|kind| path.extension().is_some_and(|e| e == *kind));
     let lines = std::fs::read_to_string(root.join(path)).ok().filter(|_| code)?.lines().count();
     (lines > LINES_MAX)
         .then(|| format!("{} has {lines} lines, at most {LINES_MAX}: two things in one file", path.display()))

@@ -33,7 +33,9 @@ impl Pipeline {
     /// The first name that no worker has, those included that are leaving.
     fn free_name(&self) -> String {
         let taken = |name: &String| self.workers.iter().chain(&self.leaving).any(|w| w.spec.name == *name);
-        (0..).map(|n| format!("worker-{n}")).find(|name| !taken(name)).unwrap_or_default()
+        // One more name than there are workers: one of them is free.
+        let most = self.workers.len() + self.leaving.len();
+        (0..=most).map(|n| format!("worker-{n}")).find(|name| !taken(name)).unwrap_or_default()
     }
 
     /// Starts workers, or tells the newest to finish what they hold and go, until there are so many.

@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 use super::Spec;
 
 /// Each with its path below `spec`, its value where one is given, and its bounds.
-fn numbers(spec: &Spec) -> [(&'static str, Option<u64>, RangeInclusive<u64>); 10] {
+fn numbers(spec: &Spec) -> [(&'static str, Option<u64>, RangeInclusive<u64>); 11] {
     let (api, workers) = (&spec.api, &spec.workers);
     [
         ("api.maxBodyBytes", api.max_body_bytes, 1_024..=67_108_864),
         ("api.maxBatchEvents", api.max_batch_events, 1..=5_000),
         ("api.rateLimit.eventsPerSecond", api.rate_limit.events_per_second, 1..=1_000_000_000),
         ("redis.partitions", spec.redis.partitions.map(u64::from), 1..=256),
+        ("mongodb.shards", spec.mongodb.shards.map(u64::from), 1..=32),
         ("mongodb.retentionDays", spec.mongodb.retention_days, 1..=36_500),
         ("workers.replicas", workers.replicas, 0..=1_000),
         ("workers.batchEvents", workers.batch_events, 512..=10_000),

@@ -51,8 +51,8 @@ fn path(error: &serde_path_to_error::Error<serde_json::Error>, words: &str) -> S
 fn take_out(value: &mut Value, path: &str) -> bool {
     let (parent, name) = path.rsplit_once('.').map_or(("", path), |(parent, name)| (parent, name));
     let name = name.split('[').next().unwrap_or(name);
-    let steps = parent.split('.').filter(|step| !step.is_empty());
-    let Some(fields) = steps.fold(Some(value), |at, step| at?.get_mut(step)).and_then(Value::as_object_mut)
+    let mut steps = parent.split('.').filter(|step| !step.is_empty());
+    let Some(fields) = steps.try_fold(value, |at, step| at.get_mut(step)).and_then(Value::as_object_mut)
     else {
         return false;
     };

@@ -11,8 +11,6 @@ use serde::Deserialize;
 
 pub use workers::{Scaling, Workers};
 
-/// As many as a cluster may have.
-const SHARDS_MAX: u32 = 32;
 const API_VERSION: &str = "eventpipeline.dev/v1alpha1";
 const KIND: &str = "EventPipeline";
 /// Fields of `metadata` that an API server adds to an object; taken and not used here.
@@ -202,10 +200,6 @@ impl Manifest {
         faults.extend(self.redis_memory().err());
         faults.extend(bounds::faults(&self.spec));
         faults.extend(self.spec.workers.law_faults());
-        let shards = self.spec.mongodb.shards();
-        if !(1..=SHARDS_MAX).contains(&shards) {
-            faults.push(format!("spec.mongodb.shards: {shards} is not within 1 to {SHARDS_MAX}"));
-        }
         faults
     }
 

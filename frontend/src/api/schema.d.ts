@@ -494,7 +494,7 @@ export interface components {
              * @description Milliseconds that the last answer took.
              */
             latencyMs?: number | null;
-            /** @description `ok` or `away`. */
+            /** @description `ok`, `away`, or `refusing`: it answers and takes no events. */
             status: string;
         };
         /** @description What was done. */
@@ -591,7 +591,7 @@ export interface components {
              */
             queuedBytes: number;
             redis: components["schemas"]["Dependency"];
-            /** @description `ok`, or `degraded` when a dependency is away. */
+            /** @description `ok`, or `degraded` when a dependency is not. */
             status: string;
             /** Format: int64 */
             uptimeSeconds: number;
@@ -669,6 +669,7 @@ export interface components {
         /** @description The limits in force. */
         LimitsReply: {
             acks: string[];
+            /** @description Of the calling key: at a low rate no more than a minute's worth. */
             batchEventsMax: number;
             bodyBytesMax: number;
             contentEncodings: string[];
@@ -1127,7 +1128,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description One is away */
+            /** @description One is away, or refuses events */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1808,6 +1809,15 @@ export interface operations {
                     "application/json": components["schemas"]["OneReply"];
                 };
             };
+            /** @description No JSON, or a header that cannot be; nothing was queued */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No key or token, or one that is not good (any more) */
             401: {
                 headers: {
@@ -1819,6 +1829,33 @@ export interface operations {
             };
             /** @description The key's scopes or the person's role do not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large, or too many events; nothing was queued */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description JSON of another shape than an event's; the pointer says where; nothing was queued */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Above the key's rate: send it again after `Retry-After`; nothing was queued */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1877,6 +1914,15 @@ export interface operations {
                     "application/json": components["schemas"]["BatchReply"];
                 };
             };
+            /** @description No JSON, or a header that cannot be; nothing was queued */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No key or token, or one that is not good (any more) */
             401: {
                 headers: {
@@ -1888,6 +1934,33 @@ export interface operations {
             };
             /** @description The key's scopes or the person's role do not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large, or too many events; nothing was queued */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description JSON of another shape than a batch's, `{}` too, or every event was refused; nothing was queued */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Above the key's rate: send it again after `Retry-After`; nothing was queued */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

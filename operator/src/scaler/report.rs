@@ -69,8 +69,11 @@ pub async fn decision(
     };
     let condition = condition(pipeline, valid, &seen);
     let status = of(decision, state, changed_at);
-    // What makes it worth a write at once; numbers alone wait for the refresh.
+    let quiet = decision.rates.arrival <= 0.0 && decision.backlog_events.unwrap_or(0.0) <= 0.0;
+    // What makes it worth a write at once; numbers alone wait for the refresh. That it became quiet is told, too: the
+    // last numbers would stand there for ever.
     let said = json!([
+        quiet,
         decision.desired,
         decision.current,
         decision.reason,
@@ -80,7 +83,6 @@ pub async fn decision(
         condition.message,
         pipeline.metadata.generation,
     ]);
-    let quiet = decision.rates.arrival <= 0.0 && decision.backlog_events.unwrap_or(0.0) <= 0.0;
     let due = !quiet && reported.at.is_none_or(|at| at.elapsed() >= REFRESH);
     if reported.said.as_ref() == Some(&said) && !due {
         return Ok(());

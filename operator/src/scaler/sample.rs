@@ -38,7 +38,7 @@ impl Sampler {
         let mut observation = Observation { at: at.as_secs_f64(), workers, ..Observation::default() };
         let streams = tokio::time::timeout(REDIS_TIMEOUT, self.streams(valid, context, at.as_secs()));
         match streams.await {
-            Ok(Ok(sample)) => observation = filled(observation, &sample),
+            Ok(Ok(sample)) => fill(&mut observation, &sample),
             // Redis is away: all that it would tell is unknown, and the law holds the fleet.
             Ok(Err(why)) => {
                 self.redis = None;
@@ -82,18 +82,15 @@ impl Sampler {
 }
 
 /// What Redis told, beside what is known of the fleet.
-fn filled(observation: Observation, sample: &Sample) -> Observation {
-    Observation {
-        lag_events: sample.lag_events,
-        pending_events: sample.pending_events,
-        orphaned_events: sample.orphaned_events,
-        oldest_seconds: sample.oldest_seconds,
-        arrived_events: sample.arrived_events,
-        processed_events: sample.processed_events,
-        busy_seconds: sample.busy_seconds,
-        sink_errors: sample.sink_errors,
-        ..observation
-    }
+fn fill(observation: &mut Observation, sample: &Sample) {
+    observation.lag_events = sample.lag_events;
+    observation.pending_events = sample.pending_events;
+    observation.orphaned_events = sample.orphaned_events;
+    observation.oldest_seconds = sample.oldest_seconds;
+    observation.arrived_events = sample.arrived_events;
+    observation.processed_events = sample.processed_events;
+    observation.busy_seconds = sample.busy_seconds;
+    observation.sink_errors = sample.sink_errors;
 }
 
 async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<ConnectionManager, String> {

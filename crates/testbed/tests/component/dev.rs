@@ -94,7 +94,7 @@ impl Dev {
         self.child.wait().unwrap();
     }
 
-    async fn stop(mut self) {
+    fn stop(mut self) {
         assert!(command("stop", &self.data).status.success());
         assert!(self.child.wait().unwrap().success());
     }
@@ -194,7 +194,7 @@ async fn a_disk_that_fills_is_called_by_its_name_everywhere_and_space_ends_it_wi
     let client = mongodb::Client::with_uri_str(&facts.mongodb).await.unwrap();
     let verdict = settled(&ledger, &client.database("eventpipeline")).await.unwrap();
     assert!(verdict.holds(), "{verdict}");
-    dev.stop().await;
+    dev.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +229,7 @@ async fn a_start_right_after_a_kill_9_finds_its_data_and_nothing_of_the_killed_r
     assert!(code == Some(1) && text.contains("refused: 401"), "{text}");
 
     drop(client);
-    again.stop().await;
+    again.stop();
     let forgotten = command("reset", &data);
     assert!(forgotten.status.success());
     assert!(!data.exists() && local::stores::outside(&data).is_none(), "something is left");

@@ -17,7 +17,7 @@ use testbed::eventually;
 /// On two busy cores: PostgreSQL is initialised, and three replica sets elect.
 const START: Duration = Duration::from_secs(90);
 /// API, workers and stores, one after the other.
-const STOP: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_mins(1);
 
 /// Two that start at once would both find the usual ports of the stores free.
 static STARTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -75,7 +75,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        local::stores::forget(&self.data());
+        let _ = local::stores::forget(&self.data());
     }
 }
 
