@@ -67,12 +67,20 @@ stage() {
   done
 }
 
+# The console that was built last, or an empty folder: the API then says how it is built.
+stage_console() {
+  rm -rf images/bin/console
+  mkdir -p images/bin/console
+  if [ -e frontend/dist/index.html ]; then cp -r frontend/dist/. images/bin/console/; fi
+}
+
 # What an image is made of; the base's id stands for all that is in it.
 inputs() {
   local program
   sha256sum images/Dockerfile | cut -d' ' -f1
   bud images --quiet --no-trunc "$base"
   for program in $(programs_of "$1"); do sha256sum <"images/bin/$program"; done
+  if [ "$1" = api ]; then (cd images/bin/console && find . -type f | sort | xargs -r sha256sum); fi
 }
 
 build() { # TARGET NAME
@@ -84,6 +92,7 @@ build() { # TARGET NAME
 bud inspect --type image "$base" >/dev/null 2>&1 || timed "base $base" make_base
 for target in "${targets[@]}"; do
   stage "$target"
+  if [ "$target" = api ]; then stage_console; fi
   name="$registry/$target:$tag"
   sum=$( (echo "$name"; inputs "$target") | sha256sum | cut -d' ' -f1)
   if [ ! -e "$images/$target.tar" ] || [ "$(cat "$images/$target.sum" 2>/dev/null)" != "$sum" ]; then

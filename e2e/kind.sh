@@ -3,7 +3,7 @@
 # and mongo:7.0. Needs Docker, kind, kubectl, helm and Rust; no root. kind.sh [up | check | down] [OPTIONS OF THE DRIVER]
 #   (nothing)  check, then up
 #   check      the assertions; what they installed is gone afterwards
-#   up         operator and a pipeline, left running: API on 127.0.0.1:3001
+#   up         operator and a pipeline, left running: API on 127.0.0.1:3001, console on 3000
 #   down       deletes the cluster
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +41,10 @@ programs() {
         rm -f images/bin/eventpipeline-$program.from
       done
       chown -R "$OWNER" images/bin'
+  # The console, where Node is; without it the API says how it is built.
+  scripts/console.sh
+  rm -rf images/bin/console && mkdir images/bin/console
+  if [ -e frontend/dist/index.html ]; then cp -r frontend/dist/. images/bin/console/; fi
 }
 
 if ! kind get clusters 2>/dev/null | grep -qx "$cluster"; then
@@ -61,7 +65,7 @@ kind load docker-image --name "$cluster" "${images[@]/*/eventpipeline.dev/&:e2e}
 
 values=charts/eventpipeline/ci/kind-values.yaml
 if [ "$what" != up ]; then
-  cargo run --quiet --package eventpipeline-e2e -- --values "$values" --api http://127.0.0.1:3001 "$@"
+  cargo run --quiet --package eventpipeline-e2e -- --values "$values" --api http://127.0.0.1:3001 --console http://127.0.0.1:3000 "$@"
 fi
 if [ "$what" != check ]; then
   helm upgrade --install eventpipeline charts/eventpipeline --namespace eventpipeline-system --create-namespace \
@@ -74,7 +78,7 @@ if [ "$what" != check ]; then
   kind export kubeconfig --name "$cluster" --kubeconfig "${HOME}/.kube/config" >/dev/null
   cat <<TEXT
 
-The pipeline e2e runs; kubectl's context is kind-$cluster.
+The pipeline e2e runs; kubectl's context is kind-$cluster. Console: http://127.0.0.1:3000 (login: Secret e2e-credentials)
   kubectl get epl -n $namespace
   KEY=\$(kubectl get secret e2e-credentials -n $namespace -o jsonpath='{.data.api-key}' | base64 -d)
   curl -sS http://127.0.0.1:3001/api/v1/events -H "X-Api-Key: \$KEY" -H 'Content-Type: application/json' \\

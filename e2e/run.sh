@@ -58,6 +58,7 @@ step() { # WHAT COMMAND…
 }
 step "the cluster's programs are there" e2e/cluster/build.sh
 step "our programs are built" cargo build --workspace --bins "${release[@]}"
+step "the console is built, where Node is" scripts/console.sh
 up() { e2e/cluster/up.sh >/dev/null; }
 step "the cluster is up" up
 step "the images are in it" e2e/images.sh

@@ -51,6 +51,9 @@ pub struct Options {
     /// Where the pipeline's API answers; by default the example's port of the node, on 127.0.0.1.
     #[arg(long)]
     pub api: Option<String>,
+    /// Where its console answers; by default the example's port of the node, on 127.0.0.1.
+    #[arg(long)]
+    pub console: Option<String>,
     /// Only these scenarios, and `ready`, which the others need.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<Scenario>,

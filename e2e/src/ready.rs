@@ -48,7 +48,25 @@ pub async fn run(world: &World, report: &mut Report) -> bool {
     report.check("both shards and both collections are in status.mongodb", in_status(world)).await;
     let what = "the router has both shards, and events and events_dlq sharded by hashed userId";
     report.check(what, mongo::sharded(pipeline)).await;
+    let what = format!("{} serves the console, which takes nothing from elsewhere", world.console);
+    report.check(&what, console(world)).await;
     true
+}
+
+/// The page, its policy, and the API behind it. Without Node on the building machine it says how it is built.
+async fn console(world: &World) -> Result<()> {
+    let get = async |path: &str| {
+        let attempted = format!("open {}{path}", world.console);
+        reqwest::get(format!("{}{path}", world.console)).await.map_err(Error::http(attempted))
+    };
+    let page = get("/").await?;
+    let policy = page.headers().get("content-security-policy").cloned();
+    let policy = policy.as_ref().and_then(|policy| policy.to_str().ok()).unwrap_or_default().to_owned();
+    ensure(policy.contains("default-src 'none'"), || format!("its policy is {policy:?}"))?;
+    let text = page.text().await.map_err(Error::http("read the page"))?;
+    ensure(text.contains("<title>EventPipeline"), || format!("the page is {text:.200}"))?;
+    let live = get("/api/live").await?;
+    ensure(live.status().is_success(), || format!("/api/live answers {}", live.status()))
 }
 
 async fn refuses_privileged(cluster: &Cluster, namespace: &str) -> Result<()> {

@@ -41,6 +41,8 @@ pub struct World {
     pub ledger: Ledger,
     /// Where its API answers.
     pub api: String,
+    /// Where its console answers.
+    pub console: String,
 }
 
 impl World {
@@ -53,17 +55,18 @@ impl World {
                 .ok_or_else(|| Error::Otherwise(format!("{} has no {pointer}", options.example.display())))
         };
         let name = field("/metadata/name")?.as_str().unwrap_or_default().to_owned();
-        let api = match &options.api {
-            Some(api) => api.clone(),
-            None => format!("http://127.0.0.1:{}", field("/spec/api/nodePort")?),
+        let at = |given: &Option<String>, part: &str| match given {
+            Some(given) => Ok(given.clone()),
+            None => field(&format!("/spec/{part}/nodePort")).map(|port| format!("http://127.0.0.1:{port}")),
         };
+        let (api, console) = (at(&options.api, "api")?, at(&options.console, "console")?);
         let operator = Operator {
             cluster: cluster.clone(),
             chart: options.chart.clone(),
             values: options.values.clone(),
         };
         let pipeline = Pipeline { cluster: cluster.clone(), namespace: NAMESPACE.to_owned(), name };
-        Ok(Self { cluster, operator, manifest, pipeline, ledger: Ledger::default(), api })
+        Ok(Self { cluster, operator, manifest, pipeline, ledger: Ledger::default(), api, console })
     }
 
     /// The one whose bootstrap is interrupted.

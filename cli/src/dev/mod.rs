@@ -5,6 +5,7 @@ pub mod cluster;
 mod error;
 pub mod facts;
 mod fleet;
+mod history;
 mod leftovers;
 mod lock;
 pub mod pipeline;

@@ -9,6 +9,7 @@ use stream::Sample;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::history::History;
 use super::pipeline::Pipeline;
 use crate::manifest::{Manifest, Scaling};
 
@@ -91,6 +92,7 @@ pub struct Scaler {
     obeyed: bool,
     state: State,
     looks: mpsc::Receiver<Look>,
+    history: History,
     /// What a dry run told last.
     told: Option<u32>,
 }
@@ -113,7 +115,8 @@ impl Scaler {
             sampler: stream::Sampler::default(),
         };
         tokio::spawn(streams.run(Duration::from_secs(spec.poll_period_seconds.max(1).into()), sender));
-        Some(Self { spec, obeyed, state: State::default(), looks, told: None })
+        let history = History::start(pipeline.stores.redis_url(), manifest.pipeline());
+        Some(Self { spec, obeyed, state: State::default(), looks, history, told: None })
     }
 
     /// Waits for the next look at Redis.
@@ -133,6 +136,7 @@ impl Scaler {
         let observation = observation(at, sample.unwrap_or_default(), workers);
         let (decision, state) = decide(std::mem::take(&mut self.state), &observation, &self.spec);
         self.state = state;
+        self.history.note(decision.clone());
         if self.obeyed { scaled(&decision, pipeline) } else { self.tell(&decision) }
     }
 
