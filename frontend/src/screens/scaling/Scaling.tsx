@@ -101,8 +101,9 @@ function None() {
   return (
     <Card>
       <Empty title="No decision was made yet">
-        Nothing has scaled this pipeline so far, so the number of workers is the one that was set. On
-        Kubernetes the operator decides every few seconds; its last decision also stands in{" "}
+        The autoscaler decides every few seconds, on Kubernetes and under{" "}
+        <code className="font-mono">make run</code>; where the number of workers is fixed, nothing does. On
+        Kubernetes its last decision also stands in{" "}
         <code className="font-mono">kubectl describe epl NAME</code>, under status.scaling.
       </Empty>
     </Card>
