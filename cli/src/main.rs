@@ -66,8 +66,8 @@ fn main() -> ExitCode {
         }
     });
     // All is done and told. Dropping the runtime would cancel what MongoDB's driver still does in the background, task by
-    // task, and a task of it that waits for another panics when that one is cancelled (mongodb 3.9, `AsyncJoinHandle`):
-    // a message about nothing, after killed stores. The process ends instead, and all tasks with it.
+    // task, and a task of it that waits for another panics when that one is cancelled (mongodb 3.9: `AsyncJoinHandle`,
+    // `ConnectionRequester`): a message about nothing, after killed stores. The process ends instead, and all with it.
     std::mem::forget(runtime);
     match done {
         Ok(true) => ExitCode::SUCCESS,

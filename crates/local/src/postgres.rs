@@ -19,7 +19,9 @@ pub const NAME: &str = "eventpipeline";
 const SYSTEM_USER: &str = "postgres";
 /// Where the data lie when root runs it: `postgres` cannot go into the folders of others.
 pub const ROOTS_FOLDER: &str = "/var/lib/eventpipeline";
-/// In the data once the database is made: a start that ended before that is taken up there.
+/// PostgreSQL's own, in the data once a server was started on them.
+const STARTED: &str = "postmaster.opts";
+/// Ours, in the data once the database is made: a start that ended before that is taken up there.
 const MADE: &str = "eventpipeline.made";
 /// A server that was killed leaves processes that notice within about a second, and hold its shared memory until then.
 const OLD_SERVER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -54,8 +56,11 @@ fn absolute(folder: &Path) -> PathBuf {
 pub async fn start(folder: &Path, port: u16, password: &str, durable: bool) -> Result<Process, Error> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let (data, log) = (data(folder), folder.join("postgres.log"));
-    let fresh = !data.join("PG_VERSION").exists();
-    if fresh {
+    // A set-up that was killed half-way is made again: no server has run on it, so nothing of anybody's is in it.
+    if !data.join(STARTED).exists() {
+        if data.exists() {
+            std::fs::remove_dir_all(&data).map_err(Error::file(&data))?;
+        }
         initialise(&data, password, &log)?;
     }
     let mut args = vec!["-D".to_owned(), data.display().to_string(), "-p".into(), port.to_string()];
@@ -118,10 +123,15 @@ async fn start_after_others(spec: Spec, data: &Path) -> Result<Process, Error> {
     }
 }
 
+/// Where the password lies while the data are made.
+pub(crate) fn secret(data: &Path) -> PathBuf {
+    data.with_extension("password")
+}
+
 fn initialise(data: &Path, password: &str, log: &Path) -> Result<(), Error> {
     let initdb = postgres("initdb")?;
     std::fs::create_dir_all(data).map_err(Error::file(data))?;
-    let secret = data.with_extension("password");
+    let secret = secret(data);
     std::fs::write(&secret, password).map_err(Error::file(&secret))?;
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600))
         .map_err(Error::file(&secret))?;

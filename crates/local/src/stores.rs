@@ -105,5 +105,8 @@ pub fn outside(folder: &Path) -> Option<PathBuf> {
 
 /// Removes what the stores keep outside of `folder`, which need not be there any more.
 pub fn forget(folder: &Path) -> Result<(), Error> {
-    outside(folder).map_or(Ok(()), |data| std::fs::remove_dir_all(&data).map_err(Error::file(data)))
+    let Some(data) = outside(folder) else { return Ok(()) };
+    // Of a start that was killed while it set PostgreSQL up.
+    let _ = std::fs::remove_file(postgres::secret(&data));
+    std::fs::remove_dir_all(&data).map_err(Error::file(data))
 }

@@ -22,6 +22,38 @@ async fn all_three_stores_start_and_are_gone_when_stopped() {
 }
 
 #[tokio::test]
+async fn a_set_up_that_was_killed_half_way_is_made_again_and_one_without_a_database_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = postgres::data(folder.path());
+    std::fs::create_dir_all(data.join("global")).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "15\n").unwrap();
+    let port = local::ports::free().unwrap();
+    let mut process = postgres::start(folder.path(), port, "secret", false).await.unwrap();
+    process.stop().await;
+    // As after a kill between the server's start and its database.
+    std::fs::remove_file(data.join("eventpipeline.made")).unwrap();
+    process = postgres::start(folder.path(), port, "secret", false).await.unwrap();
+    assert!(postgres::answers(port).await && data.join("eventpipeline.made").exists());
+    process.stop().await;
+    local::stores::forget(folder.path()).unwrap();
+    assert!(local::stores::outside(folder.path()).is_none());
+}
+
+#[tokio::test]
+async fn a_start_while_an_older_server_is_still_there_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = local::ports::free().unwrap();
+    let mut older = postgres::start(folder.path(), first, "secret", false).await.unwrap();
+    let next = local::ports::free().unwrap();
+    let (newer, ()) = tokio::join!(postgres::start(folder.path(), next, "secret", false), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        older.stop().await;
+    });
+    assert!(postgres::answers(newer.unwrap().spec.port).await);
+    local::stores::forget(folder.path()).unwrap();
+}
+
+#[tokio::test]
 async fn data_survive_a_kill_and_a_start_on_the_same_port() {
     let folder = tempfile::tempdir().unwrap();
     let options = redis::Options { always: true, memory: None };

@@ -13,6 +13,9 @@ use eventpipeline::sender::{Event, Sender};
 use serde_json::Value;
 use testbed::eventually;
 
+/// `dev` takes the usual ports of the stores where they are free: two that start at once would both find them so.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A program of this workspace.
 fn program() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
@@ -127,6 +130,7 @@ async fn health(http: &reqwest::Client, facts: &Facts) -> (u16, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_is_called_by_its_name_everywhere_and_space_ends_it_without_a_restart() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     service::lifecycle::install_tls_provider();
     let folder = tempfile::tempdir().unwrap();
     let dev = Dev::start(&folder.path().join("data")).await;
@@ -199,6 +203,7 @@ async fn a_disk_that_fills_is_called_by_its_name_everywhere_and_space_ends_it_wi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_right_after_a_kill_9_finds_its_data_and_nothing_of_the_killed_run() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     service::lifecycle::install_tls_provider();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -237,6 +242,7 @@ async fn a_start_right_after_a_kill_9_finds_its_data_and_nothing_of_the_killed_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_fails_leaves_nothing_that_reset_does_not_remove() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     // PostgreSQL is set up, and then something keeps Redis from starting.
