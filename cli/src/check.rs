@@ -112,8 +112,9 @@ async fn prove(pipeline: &Pipeline) -> Result<bool, String> {
         ledger.count(Told::Rejected),
         "other than expected"
     );
-    println!("in MongoDB, read directly\n{verdict}");
+    print!("in MongoDB, read directly\n{verdict}");
     shards.iter().for_each(|(name, count)| println!("  {:<20} {count:>9}", format!("of them on {name}")));
+    println!();
     #[allow(clippy::cast_precision_loss, reason = "a rate")]
     let rate = |time: Duration| sent_events as f64 / time.as_secs_f64().max(0.001);
     println!(
