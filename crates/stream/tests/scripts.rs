@@ -205,3 +205,21 @@ async fn a_redis_that_would_evict_frames_is_refused() {
     let refused = stream::check_server(&mut redis.connection).await.unwrap_err().to_string();
     assert!(refused.contains("allkeys-lru") && refused.contains("volatile-lru"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_lag_that_redis_counts_too_high_is_not_believed_when_the_newest_frame_was_delivered_and_is_set_right()
+ {
+    let mut redis = redis(None).await;
+    redis.write(5, 100).await.unwrap();
+    let frames = redis.read("a", 5).await;
+    acknowledge(&mut redis.connection, &redis.keys, &frames).await.unwrap();
+    // As after a start from the append-only file: fewer entries read than there were.
+    let mut set = redis::cmd("XGROUP");
+    set.arg("SETID").arg(&redis.keys.frames).arg(GROUP).arg(&frames[4].entry).arg("ENTRIESREAD").arg(2);
+    set.query_async::<()>(&mut redis.connection).await.unwrap();
+    assert_eq!(redis.lag().await, known(0));
+    sweep(&mut redis.connection, &redis.keys).await.unwrap();
+    redis.write(1, 100).await.unwrap();
+    assert_eq!(redis.lag().await, known(10), "one frame, and no other that is not there");
+    redis.process.stop().await;
+}

@@ -1,4 +1,5 @@
--- Trims what acknowledging left behind, and sets the counters right when nothing waits.
+-- Trims what acknowledging left behind, and sets the counters right when nothing waits: ours, and the group's own, which
+-- may be too high after a start from the append-only file.
 -- Invariants: nothing pending, undelivered or last-delivered is trimmed; counters are set equal only when the group's
 -- lag and its pending list are both exactly 0 (in one script, so no frame comes in between).
 -- KEYS: frames, counters. ARGV: group. Answers {entries trimmed, 1 when the counters were set equal}.
@@ -19,6 +20,16 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', frames)) do
     end
     local trimmed = redis.call('XTRIM', frames, 'MINID', keep)
     local equal = 0
+    local stream = {}
+    local facts = redis.call('XINFO', 'STREAM', frames)
+    for i = 1, #facts, 2 do
+      stream[facts[i]] = facts[i + 1]
+    end
+    local added = stream['entries-added']
+    if added and fields['last-delivered-id'] == stream['last-generated-id'] and fields['lag'] ~= 0 then
+      redis.call('XGROUP', 'SETID', frames, group, fields['last-delivered-id'], 'ENTRIESREAD', added)
+      fields['lag'] = 0
+    end
     if fields['lag'] == 0 and fields['pending'] == 0 then
       for _, name in ipairs({ 'events', 'bytes', 'frames' }) do
         local entered = redis.call('HGET', counters, name .. '_in')
