@@ -24,17 +24,16 @@ test("a question that fails says why, and a slow one shows the shape of what com
   const page = await t.open();
   await t.signIn(page);
   let answer;
+  const held = new Promise((done) => {
+    answer = done;
+  });
   await page.route("**/api/v1/keys?*", async (route) => {
-    await new Promise((done) => {
-      answer = done;
-    });
+    await held;
     const body = { code: "accounts_unavailable", detail: "PostgreSQL is out of reach", status: 503 };
     await route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(body) });
   });
   await page.getByRole("link", { name: "API keys" }).click();
   await page.getByRole("status", { name: "Loading keys" }).waitFor();
-  answer();
-  await page.waitForTimeout(600);
   answer();
   await page.getByText("Could not load keys. PostgreSQL is out of reach.").waitFor();
   await t.picture("keys-error", page);
