@@ -8,12 +8,13 @@ use std::time::Duration;
 use crd::conditions::types;
 use kube::ResourceExt;
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Look, until, when};
 use crate::error::{Error, Result, ensure};
 use crate::forward::Forward;
+use crate::outside;
 use crate::pipeline::{Pipeline, readiness};
 use crate::report::{Report, note, scenario};
 use crate::world::{self, World};
@@ -144,34 +145,10 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
 async fn apply_many(world: &World) -> Result<f64> {
     let cluster = &world.cluster;
     cluster.namespace(world::MANY).await?;
-    let stores = &world.pipeline;
-    let host = |part: &str| format!("{}-{part}.{}.svc.cluster.local", stores.name, stores.namespace);
-    let redis = format!("redis://:{}@{}:6379", stores.secret("redis", "password").await?, host("redis"));
-    let postgres = format!(
-        "postgres://eventpipeline:{}@{}:5432/eventpipeline",
-        stores.secret("postgres", "password").await?,
-        host("postgres")
-    );
-    let mongodb = format!(
-        "mongodb://eventpipeline:{}@{}:27017/?authSource=admin",
-        stores.secret("mongodb", "password").await?,
-        host("router")
-    );
-    let secrets = [("queue", redis), ("accounts", postgres), ("documents", mongodb)].map(|(name, url)| {
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"url": url}})
-    });
-    let spec = json!({
-        "api": {"replicas": 1, "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}}},
-        "workers": {"minReplicas": 0, "idleAfterSeconds": 10, "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}}},
-        "redis": {"external": {"secretName": "queue"}},
-        "postgres": {"external": {"secretName": "accounts"}},
-        "mongodb": {"external": {"secretName": "documents"}},
-    });
-    let pipelines = (0..MANY).map(|n| {
-        json!({"apiVersion": crd::API_VERSION, "kind": crd::KIND, "metadata": {"name": format!("many-{n:02}")}, "spec": spec})
-    });
-    let all: Vec<Value> = secrets.into_iter().chain(pipelines).collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
+    let spec = outside::spec(json!({"minReplicas": 0, "idleAfterSeconds": 10}));
+    let mut all = outside::secrets(world).await?;
+    all.extend((0..MANY).map(|n| outside::pipeline(&format!("many-{n:02}"), &spec)));
+    let list = outside::list(&all);
     let began = Instant::now();
     cluster.kubectl(&["--namespace", world::MANY, "apply", "-f", "-"], Some(&list)).await?;
     until("all of them are Ready", MANY_TIMEOUT, async || {

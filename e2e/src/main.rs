@@ -17,10 +17,12 @@ mod lost;
 mod mistakes;
 mod mongo;
 mod operator;
+mod outside;
 mod pipeline;
 mod ready;
 mod report;
 mod scaling;
+mod sleep;
 mod steady;
 mod world;
 
@@ -35,7 +37,8 @@ use report::Report;
 use world::World;
 
 /// What must be seen of the operator on a real cluster. `make e2e` starts a cluster and runs this; on a cluster of your
-/// own (KUBECONFIG) it makes and deletes the namespaces eventpipeline-system, e2e, e2e-interrupted, e2e-mistakes and e2e-many.
+/// own (KUBECONFIG) it makes and deletes the namespaces eventpipeline-system, e2e, e2e-asleep, e2e-interrupted,
+/// e2e-mistakes and e2e-many.
 #[derive(Parser, Debug)]
 #[command(name = "e2e", version)]
 pub struct Options {
@@ -66,6 +69,8 @@ pub enum Scenario {
     Events,
     /// Workers follow a backlog up and down.
     Scaling,
+    /// No workers while nothing comes; woken, set by hand, tried dry.
+    Sleep,
     /// Operator, worker and API killed.
     Faults,
     /// What people get wrong, and what they are told.
@@ -112,6 +117,9 @@ async fn run(options: &Options) -> Result<bool> {
         }
         if wanted(Scenario::Scaling) {
             scaling::run(&mut world, &mut report).await;
+        }
+        if wanted(Scenario::Sleep) {
+            sleep::run(&mut world, &mut report).await;
         }
         if wanted(Scenario::Faults) {
             faults::run(&mut world, &mut report).await;

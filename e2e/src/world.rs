@@ -20,12 +20,14 @@ use crate::pipeline::Pipeline;
 pub const NAMESPACE: &str = "e2e";
 /// Where the one is whose bootstrap is interrupted.
 pub const INTERRUPTED: &str = "e2e-interrupted";
+/// Where the one is that sleeps.
+pub const ASLEEP: &str = "e2e-asleep";
 /// Where mistakes are made.
 pub const MISTAKES: &str = "e2e-mistakes";
 /// Where many pipelines are at once.
 pub const MANY: &str = "e2e-many";
 /// Every namespace that a run makes.
-pub const NAMESPACES: [&str; 5] = [NAMESPACE, INTERRUPTED, MISTAKES, MANY, operator::NAMESPACE];
+pub const NAMESPACES: [&str; 6] = [NAMESPACE, ASLEEP, INTERRUPTED, MISTAKES, MANY, operator::NAMESPACE];
 
 /// What the scenarios share.
 pub struct World {

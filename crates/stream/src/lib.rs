@@ -1,6 +1,7 @@
 //! Redis: connections, the consumer group, the scripts and what they keep true, and how much waits.
 //! Decides nothing: the API and the worker do.
 
+mod bell;
 mod connect;
 pub mod decisions;
 mod growing;
@@ -8,6 +9,7 @@ mod observe;
 mod sample;
 mod scripts;
 
+pub use bell::Bell;
 pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare};
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
 pub use sample::{Sample, Sampler};

@@ -31,12 +31,15 @@ pub const SCALER: &str = "eventpipeline-scaler";
 const TICK: Duration = Duration::from_millis(500);
 /// Samples at once: each is three round trips to a Redis.
 const CONCURRENCY: usize = 16;
+/// After the first event of a pipeline without workers: it says little of how many are coming.
+const AFTER_WAKING: Duration = Duration::from_secs(1);
 /// A sample, its decision and its writes take no longer, or are given up until the next period.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is remembered of one pipeline between two decisions.
 struct Pipeline {
-    due: Instant,
+    /// The last look, and how long after it the next one is due when that is sooner than the spec's period.
+    looked: Option<(Instant, Option<Duration>)>,
     uid: String,
     sampler: Sampler,
     state: State,
@@ -82,7 +85,7 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
             let uid = pipeline.uid().unwrap_or_default();
             let known = remembered.remove(&key).filter(|known| known.uid == uid);
             let known = known.unwrap_or_else(|| Pipeline::new(uid, pipeline));
-            if known.due > Instant::now() {
+            if !known.is_due(pipeline) {
                 remembered.insert(key, known);
                 continue;
             }
@@ -92,8 +95,8 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
                 let mut known = known;
                 let _permit = room.acquire_owned().await;
                 if let Ok(pipeline) = &guarded.0 {
-                    let period = u64::try_from(pipeline.spec.workers.poll_period_seconds).unwrap_or(5).max(1);
-                    known.due = Instant::now() + Duration::from_secs(period);
+                    let woken = known.sampler.take_ring();
+                    known.looked = Some((Instant::now(), woken.then_some(AFTER_WAKING)));
                     match tokio::time::timeout(TIMEOUT, known.once(pipeline, &context)).await {
                         Ok(Ok(())) => (),
                         Ok(Err(error)) => tracing::warn!(pipeline = key, %error, "no scaling decision"),
@@ -115,12 +118,20 @@ impl Pipeline {
         // What cannot be read is a fresh start: nothing is lowered for a while.
         let state = learned.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Self {
-            due: Instant::now(),
+            looked: None,
             uid,
             sampler: Sampler::default(),
             state,
             reported: report::Reported::default(),
         }
+    }
+
+    /// Whether it is time for the next look, by the period that the spec has now.
+    fn is_due(&self, pipeline: &EventPipeline) -> bool {
+        let Some((at, sooner)) = self.looked else { return true };
+        let period = u64::try_from(pipeline.spec.workers.poll_period_seconds).unwrap_or(5).max(1);
+        let period = Duration::from_secs(period).min(sooner.unwrap_or(Duration::MAX));
+        at.elapsed() >= period || self.sampler.rings()
     }
 
     async fn once(&mut self, pipeline: &EventPipeline, context: &Context) -> Result<(), Error> {
@@ -137,6 +148,7 @@ impl Pipeline {
             self.scale(pipeline, &valid, &decision, context).await?;
             context.metrics.scaling_seconds.observe(began.elapsed().as_secs_f64());
         }
+        self.sampler.listen(obeyed && decision.desired == 0, &valid, context).await;
         remember(&valid, &observation, &decision, context);
         self.sampler.tell(&valid, &decision).await;
         report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await

@@ -8,7 +8,7 @@ use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
 use redis::aio::ConnectionManager;
 use std::time::{Duration, SystemTime};
-use stream::Sample;
+use stream::{Bell, Sample};
 use stream::decisions::Recorder;
 
 use crate::context::Context;
@@ -24,6 +24,8 @@ pub struct Sampler {
     redis: Option<ConnectionManager>,
     streams: stream::Sampler,
     told: Recorder,
+    /// While there are no workers.
+    bell: Option<Bell>,
 }
 
 impl Sampler {
@@ -47,6 +49,26 @@ impl Sampler {
             Err(_) => self.redis = None,
         }
         Ok(Some(observation))
+    }
+
+    /// Waits for the first event of a pipeline without workers, or stops to.
+    pub async fn listen(&mut self, asleep: bool, valid: &ValidatedPipeline, context: &Context) {
+        if !asleep {
+            self.bell = None;
+        } else if self.bell.is_none() {
+            let Ok(url) = url(valid, context).await else { return };
+            self.bell = Some(Bell::hang(url, &valid.names().key(), partitions(valid)));
+        }
+    }
+
+    /// Whether an event came since it listens. Asked once: then it listens no longer.
+    pub fn take_ring(&mut self) -> bool {
+        self.bell.take_if(|bell| bell.rang()).is_some()
+    }
+
+    /// Whether [`Self::take_ring`] would say so.
+    pub fn rings(&self) -> bool {
+        self.bell.as_ref().is_some_and(Bell::rang)
     }
 
     /// Writes a decision where the console finds it. It is history: a failure costs a line of it and is not retried.
@@ -75,9 +97,9 @@ impl Sampler {
             Some(redis) => redis,
             none => none.insert(connect(valid, context).await?),
         };
-        let (key, partitions) = (valid.names().key(), valid.spec().redis.partitions);
-        let partitions = u32::try_from(partitions).unwrap_or(1);
-        self.streams.sample(redis, &key, partitions, now_seconds).await.map_err(|error| error.to_string())
+        let key = valid.names().key();
+        let sample = self.streams.sample(redis, &key, partitions(valid), now_seconds).await;
+        sample.map_err(|error| error.to_string())
     }
 }
 
@@ -93,7 +115,15 @@ fn fill(observation: &mut Observation, sample: &Sample) {
     observation.sink_errors = sample.sink_errors;
 }
 
+fn partitions(valid: &ValidatedPipeline) -> u32 {
+    u32::try_from(valid.spec().redis.partitions).unwrap_or(1)
+}
+
 async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<ConnectionManager, String> {
+    stream::connect(&url(valid, context).await?).await.map_err(|error| error.to_string())
+}
+
+async fn url(valid: &ValidatedPipeline, context: &Context) -> Result<String, String> {
     let names = valid.names();
     let read = |secret: String, key: &'static str| async move {
         let there =
@@ -102,14 +132,13 @@ async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<Connect
             .and_then(|there| secret_value(&there, key))
             .ok_or_else(|| format!("Secret {secret} lacks {key}"))
     };
-    let url = if let Some(external) = &valid.spec().redis.external {
-        read(external.secret_name.clone(), URL_KEY).await?
+    if let Some(external) = &valid.spec().redis.external {
+        read(external.secret_name.clone(), URL_KEY).await
     } else {
         let service = names.of(Part::Redis);
         let password = read(service.clone(), "password").await?;
-        format!("redis://:{password}@{}:{REDIS_PORT}", names.host(&service))
-    };
-    stream::connect(&url).await.map_err(|error| error.to_string())
+        Ok(format!("redis://:{password}@{}:{REDIS_PORT}", names.host(&service)))
+    }
 }
 
 async fn workers(valid: &ValidatedPipeline, context: &Context) -> Result<Option<Workers>, Error> {
