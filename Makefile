@@ -24,7 +24,9 @@ stop: ## Stop the pipeline that `make run` started
 reset: ## Forget its data, keys and people
 	@$(target)/debug/eventpipeline reset
 
-test: deps chart console ## All tests, with real stores on free ports
+test: deps ## All tests, with real stores on free ports, those of chart and console included; ARGS=NAME for some
+	@scripts/deps.sh --browser
+	@e2e/cluster/build.sh helm
 	@cargo build --workspace --all-targets
 	@$(target)/debug/xtask test $(ARGS)
 

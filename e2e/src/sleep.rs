@@ -70,7 +70,8 @@ async fn carry_out(world: &mut World, sleeper: &Pipeline, report: &mut Report) -
     note(&sentence);
     report.check("and sleeps again", asleep(sleeper)).await?;
 
-    let what = "8,000 events come while there is no operator: the next one wakes it straight to the wanted size";
+    let what =
+        "8,000 events come while there is no operator: the next one wakes it straight to the wanted size";
     let (third, scaling) = report.check(what, wake_by_new_operator(world, sleeper, &way, learned)).await?;
     note(&scaling);
     for outcome in [first, second] {
@@ -169,8 +170,15 @@ async fn wake_by_new_operator(
 
 async fn scale_operator(world: &World, replicas: u32) -> Result<()> {
     let replicas_argument = format!("--replicas={replicas}");
-    let arguments =
-        ["--namespace", operator::NAMESPACE, "scale", "deployment", "--selector", operator::PODS, &replicas_argument];
+    let arguments = [
+        "--namespace",
+        operator::NAMESPACE,
+        "scale",
+        "deployment",
+        "--selector",
+        operator::PODS,
+        &replicas_argument,
+    ];
     world.cluster.kubectl(&arguments, None).await?;
     if replicas > 0 {
         return world.operator.ready().await.map(|_| ());

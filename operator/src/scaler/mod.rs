@@ -117,13 +117,7 @@ impl Pipeline {
         let learned = scaling.and_then(|scaling| scaling.learned.as_ref());
         // What cannot be read is a fresh start: nothing is lowered for a while.
         let state = learned.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Self {
-            looked: None,
-            uid,
-            sampler: Sampler::default(),
-            state,
-            reported: report::Reported::default(),
-        }
+        Self { looked: None, uid, sampler: Sampler::default(), state, reported: report::Reported::default() }
     }
 
     /// Whether it is time for the next look, by the period that the spec has now.

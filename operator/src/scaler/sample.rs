@@ -8,8 +8,8 @@ use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
 use redis::aio::ConnectionManager;
 use std::time::{Duration, SystemTime};
-use stream::{Bell, Sample};
 use stream::decisions::Recorder;
+use stream::{Bell, Sample};
 
 use crate::context::Context;
 use crate::error::{Error, call};
