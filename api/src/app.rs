@@ -7,7 +7,9 @@ use std::time::Instant;
 use accounts::Accounts;
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use redis::aio::ConnectionManager;
 use store::Store;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +18,7 @@ use crate::console::{self, Console};
 use crate::ingest::{Ingest, Pressure};
 use crate::metrics::Metrics;
 use crate::openapi;
-use crate::problem::{no_such_method, no_such_path};
+use crate::problem::{ProblemCode, no_such_method, no_such_path};
 use crate::routes;
 use crate::routes::stats::Stats;
 use crate::server::headers;
@@ -107,11 +109,23 @@ pub fn routers(app: &Shared, settings: &Settings) -> Routers {
             .with_state(Arc::clone(app))
     };
     let guard = |router: Router| {
-        router.layer(headers::cors(&settings.allowed_origins)).layer(from_fn(headers::security))
+        router
+            .layer(headers::cors(&settings.allowed_origins))
+            .layer(from_fn(headers::security))
+            .layer(from_fn_with_state(app.metrics.clone(), count_problems))
     };
     let files = console::serve.with_state(app.console.clone());
     let console = finish(everything()).fallback_service(files).layer(from_fn(session::read));
     Routers { public: guard(finish(public())), console: guard(console) }
+}
+
+/// Whatever refused a request, and be it before its body was read, is counted.
+async fn count_problems(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(ProblemCode(code)) = response.extensions().get() {
+        metrics.problem(code);
+    }
+    response
 }
 
 /// The OpenAPI document of the larger listener.

@@ -20,3 +20,4 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod stored;
+pub mod stream_metrics;

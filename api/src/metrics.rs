@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
+use crate::stream_metrics::StreamMetrics;
+
 /// The outcome of an event.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct OutcomeLabel {
@@ -24,6 +26,7 @@ pub struct CodeLabel {
 pub struct Metrics {
     events: Family<OutcomeLabel, Counter>,
     rejects: Family<CodeLabel, Counter>,
+    problems: Family<CodeLabel, Counter>,
     /// Accepted, looked up once: this one is on the hot path.
     pub accepted: Counter,
     /// Seen before.
@@ -36,6 +39,8 @@ pub struct Metrics {
     pub ingest_seconds: Histogram,
     /// Bytes of bodies, inflated.
     pub body_bytes: Counter,
+    /// What the streams hold.
+    pub streams: StreamMetrics,
 }
 
 impl Metrics {
@@ -49,13 +54,21 @@ impl Metrics {
             rejected: outcome("rejected"),
             retries: outcome("retry"),
             rejects: Family::default(),
+            problems: Family::default(),
             ingest_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
             body_bytes: Counter::default(),
+            streams: StreamMetrics::default(),
             events,
         };
+        metrics.streams.register(registry);
         registry.register(|r| {
             r.register("eventpipeline_api_events", "Events by outcome", metrics.events.clone());
             r.register("eventpipeline_api_rejects", "Refused events by code", metrics.rejects.clone());
+            r.register(
+                "eventpipeline_api_problems",
+                "Requests answered with a problem, by its code",
+                metrics.problems.clone(),
+            );
             r.register(
                 "eventpipeline_api_ingest_seconds",
                 "Time from body to answer",
@@ -68,6 +81,11 @@ impl Metrics {
             );
         });
         metrics
+    }
+
+    /// Counts one request that was answered with a problem.
+    pub fn problem(&self, code: &'static str) {
+        self.problems.get_or_create(&CodeLabel { code }).inc();
     }
 
     /// Counts one refused event.

@@ -130,6 +130,10 @@ impl Problem {
     }
 }
 
+/// The code of a problem, left with its answer for whoever counts.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemCode(pub &'static str);
+
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -137,6 +141,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         response.headers_mut().extend(headers);
+        response.extensions_mut().insert(ProblemCode(self.code));
         response
     }
 }

@@ -173,6 +173,7 @@ impl Sampler {
                 *lock(&self.stats.0.shards) = shards;
             }
             let (look, dead) = tokio::join!(self.redis(), self.dead_letters());
+            self.metrics.streams.fleet(look.workers, dead);
             let sample = self.sample(&look, dead);
             *lock(&self.stats.0.events_in_total) = look.events_in;
             let mut samples = lock(&self.stats.0.samples);
@@ -186,11 +187,16 @@ impl Sampler {
     async fn redis(&self) -> Look {
         let mut redis = self.redis.clone();
         let mut views = Vec::with_capacity(self.keys.len());
-        for keys in &self.keys {
-            let view = stream::observe(&mut redis, keys, unix_ms() / 1_000);
-            let Ok(Ok(view)) = tokio::time::timeout(LOOK_TIMEOUT, view).await else {
+        for (partition, keys) in self.keys.iter().enumerate() {
+            let look = async {
+                let view = stream::observe(&mut redis, keys, unix_ms() / 1_000).await?;
+                Ok::<_, redis::RedisError>((view, stream::oldest_waiting_ms(&mut redis, keys).await?))
+            };
+            let Ok(Ok((view, oldest_ms))) = tokio::time::timeout(LOOK_TIMEOUT, look).await else {
+                self.metrics.streams.unknown(self.keys.len());
                 return Look { events_in: None, events_out: None, lag: Lag::UNKNOWN, workers: None };
             };
+            self.metrics.streams.partition(partition, &view, oldest_ms);
             views.push(view);
         }
         together(&views)
@@ -218,7 +224,13 @@ impl Sampler {
         }
         let limit = i64::try_from(LOOK_TIMEOUT.as_millis()).unwrap_or(3_000);
         let stats = ask(&database, doc! {"dbStats": 1, "maxTimeMS": limit}).await?;
-        stats.get_document("raw").ok().map(Document::len)
+        let raw = stats.get_document("raw").ok()?;
+        self.metrics.streams.shards(raw.iter().filter_map(|(host, of_shard)| {
+            // `shard-0/host:27017,…`: the set's name is the shard's.
+            let (shard, of_shard) = (host.split('/').next()?, of_shard.as_document()?);
+            Some((shard.to_owned(), number(of_shard, "objects")?, number(of_shard, "dataSize")?))
+        }));
+        Some(raw.len())
     }
 
     fn sample(&mut self, look: &Look, dead: Option<u64>) -> Sample {
@@ -262,6 +274,13 @@ impl Sampler {
             },
         }
     }
+}
+
+/// A number of a server, which chooses its type by its size.
+#[expect(clippy::cast_possible_truncation, reason = "counts and bytes")]
+fn number(document: &Document, field: &str) -> Option<i64> {
+    let value = document.get(field)?;
+    value.as_i64().or_else(|| value.as_i32().map(i64::from)).or_else(|| value.as_f64().map(|n| n as i64))
 }
 
 async fn ask(database: &Database, command: Document) -> Option<Document> {

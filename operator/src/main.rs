@@ -51,7 +51,9 @@ async fn run(settings: Settings) -> Result<(), String> {
     }
     // A standby is ready: it watches nothing yet, but takes over within the Lease's time.
     watching.store(true, Ordering::Relaxed);
+    let leader = context.metrics.leader.clone();
     let Some(mut leadership) = leader::elected(&client, &settings, &stop).await? else { return Ok(()) };
+    leader.set(1);
     let (controller, store) = controller::run(&context, &settings, stop.clone());
     let scaling = tokio::spawn(scaler::run(Arc::clone(&context), store, stop.clone()));
     tokio::select! {

@@ -1,6 +1,7 @@
 //! Whole frames become one insert; what MongoDB refuses becomes dead letters; then the frames are acknowledged.
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use bson::RawDocumentBuf;
 use event::frame::Frame;
@@ -83,6 +84,7 @@ fn gather(
 }
 
 async fn work(partition: &Partition, batch: &[Delivery], give_up: &CancellationToken) -> Result<(), GaveUp> {
+    let began = Instant::now();
     let mut together = Vec::with_capacity(batch.len());
     let mut done = Vec::with_capacity(batch.len());
     for delivery in batch {
@@ -99,11 +101,28 @@ async fn work(partition: &Partition, batch: &[Delivery], give_up: &CancellationT
             Ok(frame) => together.push((delivery, frame)),
         }
     }
+    partition.metrics.stage("decode", began);
+    let began = Instant::now();
     store_together(partition, &together, give_up).await?;
+    partition.metrics.stage("store", began);
+    together.iter().for_each(|(_, frame)| note_age(partition, frame));
     done.extend(together.iter().map(|(delivery, frame)| in_hand(delivery, frame.count())));
-    acknowledge(partition, &done, give_up).await
+    let began = Instant::now();
+    acknowledge(partition, &done, give_up).await?;
+    partition.metrics.stage("acknowledge", began);
+    Ok(())
 }
 
+/// How long the first event of a frame took from the API into the store.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of this age")]
+fn note_age(partition: &Partition, frame: &Frame<'_>) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // Clocks of two machines may differ by more than the way took.
+    let milliseconds = (now.as_millis() as f64 - frame.first_received_ms as f64).max(0.0);
+    partition.metrics.end_to_end_seconds.observe(milliseconds / 1000.0);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "thousands of events")]
 async fn store_together(
     partition: &Partition,
     frames: &[(&Delivery, Frame<'_>)],
@@ -124,6 +143,10 @@ async fn store_together(
             }
         }
     }
+    if docs.is_empty() {
+        return Ok(());
+    }
+    partition.metrics.batch_events.observe(docs.len() as f64);
     let faults = partition.inserter.store(&docs, &partition.breaker, give_up).await?;
     for fault in &faults {
         let Some((delivery, index)) = places.get(fault.index) else { continue };

@@ -16,8 +16,15 @@ pub struct ClassLabel {
     pub class: String,
 }
 
+/// A part of the work on a batch.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StageLabel {
+    /// decode, store, acknowledge.
+    pub stage: &'static str,
+}
+
 /// All of them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Metrics {
     /// Frames read or claimed.
     pub frames: Counter,
@@ -25,6 +32,8 @@ pub struct Metrics {
     pub events: Counter,
     /// Events that became dead letters.
     pub dead_letters: Family<ClassLabel, Counter>,
+    /// Frames that were delivered before, to this worker or another.
+    pub redelivered: Counter,
     /// Frames taken over from workers that gave no sign.
     pub claimed: Counter,
     /// Entries that were pending and are gone from the stream: lost, by somebody's hand.
@@ -33,6 +42,36 @@ pub struct Metrics {
     pub sink_errors: Counter,
     /// Inserts under way.
     pub inserting: Gauge,
+    /// Events of a batch that is stored together.
+    pub batch_events: Histogram,
+    /// Seconds of each part of the work on a batch.
+    pub stages: Family<StageLabel, Histogram, fn() -> Histogram>,
+    /// From the taking of a frame's first event to its being stored, in seconds; one observation a frame.
+    pub end_to_end_seconds: Histogram,
+}
+
+/// From a batch that MongoDB took at once to one that waited for it through a failover.
+fn stage_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            frames: Counter::default(),
+            events: Counter::default(),
+            dead_letters: Family::default(),
+            redelivered: Counter::default(),
+            claimed: Counter::default(),
+            lost: Counter::default(),
+            sink_errors: Counter::default(),
+            inserting: Gauge::default(),
+            batch_events: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
+            stages: Family::new_with_constructor(stage_seconds),
+            // Up to the four hours of a backlog after a long night.
+            end_to_end_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 22)),
+        }
+    }
 }
 
 /// The time of one insert, in seconds.
@@ -41,6 +80,11 @@ pub fn insert_seconds() -> Histogram {
 }
 
 impl Metrics {
+    /// Notes how long a part of the work took.
+    pub fn stage(&self, stage: &'static str, since: Instant) {
+        self.stages.get_or_create(&StageLabel { stage }).observe(since.elapsed().as_secs_f64());
+    }
+
     /// Registers all with the service's registry.
     pub fn register(&self, registry: &service::inside::Metrics, inserts: &Histogram) {
         registry.register(|r| {
@@ -50,6 +94,26 @@ impl Metrics {
                 "eventpipeline_worker_dead_letters",
                 "Events that became dead letters",
                 self.dead_letters.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_redeliveries",
+                "Frames that had been delivered before",
+                self.redelivered.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_batch_events",
+                "Events of a batch that is stored together",
+                self.batch_events.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_stage_seconds",
+                "Time of each part of the work on a batch",
+                self.stages.clone(),
+            );
+            r.register(
+                "eventpipeline_worker_end_to_end_seconds",
+                "From the taking of a frame's first event to its being stored",
+                self.end_to_end_seconds.clone(),
             );
             r.register(
                 "eventpipeline_worker_claimed",

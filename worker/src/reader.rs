@@ -90,5 +90,8 @@ pub(crate) async fn deliver(
         return true;
     }
     partition.metrics.frames.inc();
+    if deliveries > 1 {
+        partition.metrics.redelivered.inc();
+    }
     out.send(Delivery { entry, bytes, events, deliveries }).await.is_ok()
 }

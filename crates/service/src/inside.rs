@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
@@ -24,6 +25,8 @@ pub struct Metrics(Arc<Mutex<Registry>>);
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("eventpipeline_build", "The release of this program", build);
         registry.register_collector(Box::new(Process));
         Self(Arc::new(Mutex::new(registry)))
     }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, key, lock};
 use crate::controller::Guarded;
 use crate::error::Error;
+use crate::metrics::{Metrics, Share};
 use crate::reconcile::scale;
 use sample::Sampler;
 
@@ -44,6 +45,7 @@ struct Pipeline {
     sampler: Sampler,
     state: State,
     reported: report::Reported,
+    share: Share,
 }
 
 /// Decides for every pipeline until told to stop.
@@ -84,7 +86,7 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
             }
             let uid = pipeline.uid().unwrap_or_default();
             let known = remembered.remove(&key).filter(|known| known.uid == uid);
-            let known = known.unwrap_or_else(|| Pipeline::new(uid, pipeline));
+            let known = known.unwrap_or_else(|| Pipeline::new(uid, pipeline, &context.metrics));
             if !known.is_due(pipeline) {
                 remembered.insert(key, known);
                 continue;
@@ -112,12 +114,19 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
 
 impl Pipeline {
     /// With what the status remembers of an earlier operator.
-    fn new(uid: String, pipeline: &EventPipeline) -> Self {
+    fn new(uid: String, pipeline: &EventPipeline, metrics: &Metrics) -> Self {
         let scaling = pipeline.status.as_ref().and_then(|status| status.scaling.as_ref());
         let learned = scaling.and_then(|scaling| scaling.learned.as_ref());
         // What cannot be read is a fresh start: nothing is lowered for a while.
         let state = learned.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Self { looked: None, uid, sampler: Sampler::default(), state, reported: report::Reported::default() }
+        Self {
+            looked: None,
+            uid,
+            sampler: Sampler::default(),
+            state,
+            reported: report::Reported::default(),
+            share: Share::new(metrics),
+        }
     }
 
     /// Whether it is time for the next look, by the period that the spec has now.
@@ -134,6 +143,9 @@ impl Pipeline {
         let Some(observation) = self.sampler.sample(&valid, context).await? else {
             return report::waiting(pipeline, &valid, &mut self.reported, context).await;
         };
+        let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
+        self.share.set_conditions(conditions.map(|c| (c.type_.as_str(), c.status.as_str())));
+        self.share.set_workers(observation.workers.desired, observation.workers.ready);
         let (decision, state) = decide(std::mem::take(&mut self.state), &observation, &spec(pipeline));
         self.state = state;
         let obeyed = valid.spec().desired_state == DesiredState::Running
@@ -156,7 +168,7 @@ impl Pipeline {
         context: &Context,
     ) -> Result<(), Error> {
         scale(valid, i32::try_from(decision.desired).unwrap_or(i32::MAX), context).await?;
-        context.metrics.scalings.inc();
+        context.metrics.scaled(decision);
         tracing::info!(pipeline = key(pipeline), decision = decision.sentence(), "scaled");
         report::event(pipeline, decision, context).await;
         Ok(())

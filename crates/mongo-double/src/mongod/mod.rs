@@ -10,6 +10,7 @@ mod reads;
 mod replication;
 mod sessions;
 mod shard;
+mod stats;
 mod status;
 mod updates;
 mod users;
@@ -139,6 +140,7 @@ impl Mongod {
             "listIndexes" => self.list_indexes(&arguments),
             "listCollections" => self.list_collections(&arguments),
             "listDatabases" => self.list_databases(&arguments).map(Reply::from),
+            "dbStats" => self.db_stats(&arguments).map(Reply::from),
             "getParameter" => self.get_parameter(&arguments).map(Reply::from),
             "createUser" | "updateUser" | "dropUser" | "grantRolesToUser" => {
                 self.change_users(name, &arguments).await.map(Reply::from)

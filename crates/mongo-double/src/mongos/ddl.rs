@@ -128,4 +128,31 @@ impl Mongos {
         }
         databases(arguments, sizes)
     }
+
+    /// Of each shard under its address, and their sums.
+    pub(super) async fn db_stats(&self, arguments: &Arguments) -> Result<Document, Refusal> {
+        arguments.only(&["scale", "freeStorage"])?;
+        let (deadline, table) = (arguments.deadline()?, self.table());
+        let command = doc! {"dbStats": 1, "$db": &arguments.db};
+        let mut calls = Vec::new();
+        for name in table.shards.keys() {
+            calls.push((self.shard(name)?, command.clone().into()));
+        }
+        let replies = call_all(calls, Patience::shard(deadline, true)).await;
+        let mut all = doc! {"raw": {}, "db": &arguments.db};
+        for (address, reply) in table.shards.values().zip(replies) {
+            let reply = own_part(decoded(&reply?));
+            for (name, value) in &reply {
+                if let Some(more) = whole(value).filter(|_| !["avgObjSize", "scaleFactor"].contains(&name.as_str()))
+                {
+                    let sum = all.get_i64(name).unwrap_or(0) + more;
+                    all.insert(name, sum);
+                }
+            }
+            if let Ok(raw) = all.get_document_mut("raw") {
+                raw.insert(address.text(), reply);
+            }
+        }
+        Ok(all)
+    }
 }

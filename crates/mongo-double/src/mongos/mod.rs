@@ -113,6 +113,7 @@ impl Mongos {
             "drop" | "dropDatabase" => self.drop_everywhere(name, &arguments).await.map(Reply::from),
             "listIndexes" | "listCollections" => self.list_of_primary(name, &arguments).await,
             "listDatabases" => self.list_databases(&arguments).await.map(Reply::from),
+            "dbStats" => self.db_stats(&arguments).await.map(Reply::from),
             "createUser" | "updateUser" | "dropUser" | "grantRolesToUser" | "usersInfo" => {
                 let reply = self.ask_config(onward(&arguments, false), arguments.deadline()?).await?;
                 self.users.lock().unwrap_or_else(PoisonError::into_inner).clear();

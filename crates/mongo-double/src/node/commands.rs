@@ -73,6 +73,7 @@ const COMMANDS: &[(&str, On, Need)] = &[
     ("listIndexes", On::Both, Need::Read),
     ("listCollections", On::Both, Need::Read),
     ("listDatabases", On::Both, Need::Login),
+    ("dbStats", On::Both, Need::Read),
     ("createIndexes", On::Both, Need::Write),
     ("dropIndexes", On::Both, Need::Write),
     ("create", On::Both, Need::Write),

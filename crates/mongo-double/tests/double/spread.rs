@@ -196,3 +196,16 @@ async fn indexes_are_made_on_every_shard_and_unsharded_collections_live_on_one()
     events.insert_one(event(1, 1)).await.unwrap();
     assert_eq!(events.count_documents(doc! {}).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn the_size_of_a_database_is_told_by_shard_and_in_sum() {
+    let (cluster, _events) = filled().await;
+    let stats = cluster.client.database("ep").run_command(doc! {"dbStats": 1}).await.unwrap();
+    let raw = stats.get_document("raw").unwrap();
+    assert_eq!(raw.len(), 2);
+    let of_shards: i64 =
+        raw.iter().map(|(_, shard)| shard.as_document().unwrap().get_i64("objects").unwrap()).sum();
+    assert_eq!((of_shards, stats.get_i64("objects").unwrap()), (400, 400));
+    assert!(raw.keys().all(|address| address.contains('/')), "{raw}");
+    assert!(stats.get_i64("dataSize").unwrap() > 400 * 20);
+}
