@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use axum::Router;
-use axum::handler::Handler;
 use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use redis::aio::ConnectionManager;

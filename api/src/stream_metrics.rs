@@ -21,6 +21,7 @@ struct ShardLabel {
     shard: String,
 }
 
+type NoLabel = [(&'static str, &'static str); 0];
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All of them.
@@ -30,8 +31,8 @@ pub struct StreamMetrics {
     known: Family<PartitionLabel, Gauge>,
     pending: Family<PartitionLabel, Gauge>,
     oldest: Family<PartitionLabel, Seconds>,
-    workers: Family<(), Gauge>,
-    dead_letters: Family<(), Gauge>,
+    workers: Family<NoLabel, Gauge>,
+    dead_letters: Family<NoLabel, Gauge>,
     shard_documents: Family<ShardLabel, Gauge>,
     shard_bytes: Family<ShardLabel, Gauge>,
 }
@@ -107,8 +108,8 @@ impl StreamMetrics {
 
     /// Live workers and open dead letters.
     pub fn fleet(&self, workers: Option<usize>, dead_letters: Option<u64>) {
-        set(&self.workers, &(), workers.map(|workers| workers as u64));
-        set(&self.dead_letters, &(), dead_letters);
+        set(&self.workers, &[], workers.map(|workers| workers as u64));
+        set(&self.dead_letters, &[], dead_letters);
     }
 
     /// What the router says of its shards: name, documents, bytes.

@@ -1,11 +1,11 @@
 //! Figures of the operator. Labels are bounded: no name of a pipeline.
 
+use plan::scaling::Decision;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use plan::scaling::Decision;
 use service::inside;
 
 /// How a pass ended.
@@ -153,7 +153,8 @@ impl Share {
 
     /// Its conditions: type and status.
     pub fn set_conditions<'a>(&mut self, conditions: impl Iterator<Item = (&'a str, &'a str)>) {
-        let now = conditions.map(|(kind, status)| ConditionLabel { r#type: kind.into(), status: status.into() });
+        let now =
+            conditions.map(|(kind, status)| ConditionLabel { r#type: kind.into(), status: status.into() });
         let before = std::mem::replace(&mut self.conditions, now.collect());
         for label in &self.conditions {
             self.metrics.conditions.get_or_create(label).inc();

@@ -143,7 +143,8 @@ impl Mongos {
         for (address, reply) in table.shards.values().zip(replies) {
             let reply = own_part(decoded(&reply?));
             for (name, value) in &reply {
-                if let Some(more) = whole(value).filter(|_| !["avgObjSize", "scaleFactor"].contains(&name.as_str()))
+                if let Some(more) =
+                    whole(value).filter(|_| !["avgObjSize", "scaleFactor"].contains(&name.as_str()))
                 {
                     let sum = all.get_i64(name).unwrap_or(0) + more;
                     all.insert(name, sum);
