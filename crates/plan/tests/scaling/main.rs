@@ -2,9 +2,11 @@
 
 #![allow(missing_docs, reason = "a test says what it is about in its name")]
 
+mod keda;
 mod plant;
 mod properties;
 mod reasons;
 mod restart;
 mod robustness;
+mod scenarios;
 mod simulated;

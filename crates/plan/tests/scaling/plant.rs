@@ -227,6 +227,36 @@ impl Plant {
 
 /// Runs the law on the plant.
 pub fn run(setup: &Setup) -> Run {
+    let (mut state, mut steps) = (State::default(), Vec::new());
+    let Driven { worker_hours, ages, .. } = drive(setup, |observation| {
+        let before = state.clone();
+        let (decision, after) = decide(std::mem::take(&mut state), &observation, &setup.spec);
+        state = after;
+        let desired = decision.desired;
+        steps.push(Step { observation, before, decision });
+        desired
+    });
+    Run { steps, worker_hours, ages, state }
+}
+
+/// What came of a run under any law.
+pub struct Driven {
+    /// Starting ones included.
+    pub worker_hours: f64,
+    /// Of the oldest queued event, a value a second, sorted.
+    pub ages: Vec<f64>,
+    /// Times that the number of workers changed.
+    pub changes: usize,
+}
+
+impl Driven {
+    pub fn p99_age(&self) -> f64 {
+        self.ages[self.ages.len() * 99 / 100]
+    }
+}
+
+/// Runs the plant under any law.
+pub fn drive(setup: &Setup, mut law: impl FnMut(Observation) -> u32) -> Driven {
     let mut plant = Plant {
         random: Random(setup.seed.wrapping_mul(0x5851_F42D_4C95_7F2D)),
         queue: VecDeque::new(),
@@ -239,22 +269,18 @@ pub fn run(setup: &Setup) -> Run {
         read_once: false,
     };
     let mut desired = setup.start;
-    let mut state = State::default();
-    let (mut steps, mut ages, mut worker_seconds) = (Vec::new(), Vec::new(), 0.0);
+    let (mut ages, mut worker_seconds, mut changes) = (Vec::new(), 0.0, 0);
     for now in 0..setup.seconds {
         plant.second(now, setup);
         worker_seconds += f64::from(desired);
         ages.push(plant.age(now));
         if now % POLL_SECONDS == 0 {
-            let observation = plant.observe(now, desired, setup);
-            let before = state.clone();
-            let (decision, after) = decide(state, &observation, &setup.spec);
-            state = after;
-            desired = decision.desired;
+            let answer = law(plant.observe(now, desired, setup));
+            changes += usize::from(answer != desired);
+            desired = answer;
             plant.obey(now, desired, setup);
-            steps.push(Step { observation, before, decision });
         }
     }
     ages.sort_by(f64::total_cmp);
-    Run { steps, worker_hours: worker_seconds / 3600.0, ages, state }
+    Driven { worker_hours: worker_seconds / 3600.0, ages, changes }
 }
