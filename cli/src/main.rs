@@ -22,7 +22,7 @@ enum Command {
     Load(load::Options),
     /// Show health, lag, workers and dead letters.
     Status(status::Options),
-    /// The autoscaler: what it would decide.
+    /// The autoscaler: its last decision explained, or what it would decide.
     Scale(scale::Options),
     /// Stop the pipeline that runs on a data folder.
     Stop {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
             Command::Dev(options) => Box::pin(dev::command(&options)).await.map(|()| true),
             Command::Load(options) => load::command(options).await,
             Command::Status(options) => status::command(options).await,
-            Command::Scale(options) => scale::command(&options).map(|()| true),
+            Command::Scale(options) => scale::command(&options).await.map(|()| true),
             Command::Stop { data } => dev::stop(&data).await.map(|()| true),
             Command::Reset { data } => dev::reset(&data).await.map(|()| true),
             Command::Version => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crd::conditions::types;
 use crd::{SLOW_INSERTS_ANNOTATION, ScalingStatus};
+use eventpipeline::scale::Explain;
 use eventpipeline::sender::Sender;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::events::v1::Event;
@@ -74,6 +75,11 @@ async fn carry_out(world: &mut World, sleeper: &Pipeline, report: &mut Report) -
         "8,000 events come while there is no operator: the next one wakes it straight to the wanted size";
     let (third, scaling) = report.check(what, wake_by_new_operator(world, sleeper, &way, learned)).await?;
     note(&scaling);
+    if let Some(text) =
+        report.check("`eventpipeline scale explain` tells a decision", explained(sleeper)).await
+    {
+        note(&text);
+    }
     for outcome in [first, second] {
         world.ledger.merge(outcome.ledger);
     }
@@ -166,6 +172,13 @@ async fn wake_by_new_operator(
     // It changes slowly with what is seen; one that was forgotten would not be there before the first worker is busy.
     ensure(remembered * 2 > learned, || format!("{remembered} events/s are remembered of {learned}"))?;
     Ok((outcome, told(sleeper, "WokeUp").await?))
+}
+
+async fn explained(sleeper: &Pipeline) -> Result<String> {
+    let explain = Explain { name: Some(sleeper.name.clone()), namespace: Some(sleeper.namespace.clone()) };
+    let text = explain.text().await.map_err(Error::Otherwise)?;
+    ensure(text.contains("What was seen") && text.contains("/s"), || text.clone())?;
+    Ok(text)
 }
 
 async fn scale_operator(world: &World, replicas: u32) -> Result<()> {

@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "eventpipeline",
         &[
             "eventpipeline-bootstrap",
+            "eventpipeline-crd",
             "eventpipeline-event",
             "eventpipeline-local",
             "eventpipeline-plan",

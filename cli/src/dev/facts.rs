@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use plan::scaling::Spec;
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::write_private;
@@ -13,6 +14,9 @@ const FILE: &str = "dev.json";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
+    /// `NAMESPACE/NAME`.
+    #[serde(default)]
+    pub pipeline: String,
     /// `http://127.0.0.1:3001`.
     pub api: String,
     /// `http://127.0.0.1:3000`.
@@ -29,6 +33,9 @@ pub struct Facts {
     pub postgres: String,
     /// MongoDB.
     pub mongodb: String,
+    /// What the autoscaler goes by on this machine.
+    #[serde(default)]
+    pub law: Option<Spec>,
     /// Everything that was started.
     pub processes: Vec<ProcessFacts>,
 }

@@ -80,6 +80,8 @@ mod tests {
         let processes = vec![ProcessFacts { name: "redis".into(), pid: process.id(), port: 1 }];
         let login = Login { email: text(), password: text() };
         Facts {
+            pipeline: String::new(),
+            law: None,
             api: text(),
             console: text(),
             metrics: text(),

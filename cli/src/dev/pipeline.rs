@@ -11,6 +11,7 @@ use local::{Error, Process};
 use super::cluster;
 use super::error::StartError;
 use super::facts::{Facts, Login, ProcessFacts};
+use super::scaler;
 use crate::manifest::{Durability, Manifest};
 use crate::secrets::Secrets;
 
@@ -225,6 +226,7 @@ impl Pipeline {
         processes.extend(self.leaving.iter().filter_map(fact));
         let secrets = &self.setup.secrets;
         Facts {
+            pipeline: self.setup.manifest.pipeline(),
             api: self.api(0),
             console: self.console(0),
             metrics: format!("http://127.0.0.1:{}/metrics", self.insides[0]),
@@ -233,6 +235,7 @@ impl Pipeline {
             redis: self.stores.redis_url(),
             postgres: self.stores.postgres_url(),
             mongodb: self.stores.mongodb_uri(),
+            law: scaler::law(&self.setup.manifest).ok(),
             processes,
         }
     }

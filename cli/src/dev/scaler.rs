@@ -35,10 +35,7 @@ pub enum Fleet {
 impl Fleet {
     /// From the manifest, unless a number was given.
     pub fn of(manifest: &Manifest, given: Option<u64>) -> Result<Self, String> {
-        let workers = &manifest.spec.workers;
-        let spec = workers.law()?;
-        let limit = cores().saturating_mul(WORKERS_PER_CORE).max(spec.min_replicas);
-        let spec = Spec { max_replicas: spec.max_replicas.min(limit), ..spec };
+        let (workers, spec) = (&manifest.spec.workers, law(manifest)?);
         let replicas = workers.replicas.unwrap_or(1).min(FIXED_MAX);
         Ok(match (given, workers.scaling.unwrap_or_default()) {
             (Some(workers), _) => Self::Fixed(workers),
@@ -77,6 +74,13 @@ impl Fleet {
             }
         }
     }
+}
+
+/// What the manifest asks for, as far as this machine carries it.
+pub fn law(manifest: &Manifest) -> Result<Spec, String> {
+    let spec = manifest.spec.workers.law()?;
+    let limit = cores().saturating_mul(WORKERS_PER_CORE).max(spec.min_replicas);
+    Ok(Spec { max_replicas: spec.max_replicas.min(limit), ..spec })
 }
 
 fn cores() -> u32 {

@@ -146,7 +146,8 @@ impl Pipeline {
         let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
         self.share.set_conditions(conditions.map(|c| (c.type_.as_str(), c.status.as_str())));
         self.share.set_workers(observation.workers.desired, observation.workers.ready);
-        let (decision, state) = decide(std::mem::take(&mut self.state), &observation, &spec(pipeline));
+        let (decision, state) =
+            decide(std::mem::take(&mut self.state), &observation, &Spec::of(&pipeline.spec.workers));
         self.state = state;
         let obeyed = valid.spec().desired_state == DesiredState::Running
             && valid.spec().workers.scaling == Scaling::Lag;
@@ -187,29 +188,4 @@ fn remember(valid: &ValidatedPipeline, observation: &Observation, decision: &Dec
     #[allow(clippy::cast_possible_truncation, reason = "a count of events; a cast of a float saturates")]
     let events = waits.map(|waits| waits as i64);
     lock(&context.memory(&valid.names().key())).lag = Some((events, certainty));
-}
-
-/// What the law reads of the spec.
-fn spec(pipeline: &EventPipeline) -> Spec {
-    let workers = &pipeline.spec.workers;
-    let n = |number: i32| u32::try_from(number).unwrap_or(0);
-    Spec {
-        min_replicas: n(workers.min_replicas),
-        max_replicas: n(workers.max_replicas),
-        drain_target_seconds: n(workers.drain_target_seconds),
-        target_utilization_percent: n(workers.target_utilization_percent),
-        max_age_seconds: n(workers.max_age_seconds),
-        poll_period_seconds: n(workers.poll_period_seconds),
-        scale_up: plan::scaling::ScaleUp {
-            stabilization_seconds: n(workers.scale_up.stabilization_seconds),
-            max_factor_percent: n(workers.scale_up.max_factor_percent),
-            min_step: n(workers.scale_up.min_step),
-        },
-        scale_down: plan::scaling::ScaleDown {
-            stabilization_seconds: n(workers.scale_down.stabilization_seconds),
-            max_percent: n(workers.scale_down.max_percent),
-            period_seconds: n(workers.scale_down.period_seconds),
-        },
-        idle_after_seconds: n(workers.idle_after_seconds),
-    }
 }

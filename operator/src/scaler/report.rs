@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crd::{Certainty, EventPipeline, ScalingStatus, ScalingTerms};
+use crd::{Certainty, EventPipeline, ScalingStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -68,7 +68,7 @@ pub async fn decision(
         at_maximum: clamps.contains(&&ClampBy::MaxReplicas),
     };
     let condition = condition(pipeline, valid, &seen);
-    let status = of(decision, state, changed_at);
+    let status = decision.status(state, changed_at);
     let quiet = decision.rates.arrival <= 0.0 && decision.backlog_events.unwrap_or(0.0) <= 0.0;
     // What makes it worth a write at once; numbers alone wait for the refresh. That it became quiet is told, too: the
     // last numbers would stand there for ever.
@@ -100,43 +100,6 @@ fn certainty(sure: Sure) -> Certainty {
         Sure::Known => Certainty::Known,
         Sure::Estimated => Certainty::Estimated,
         Sure::Unknown => Certainty::Unknown,
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "counts and rates; a cast of a float saturates")]
-fn of(decision: &Decision, state: &State, changed_at: Option<Time>) -> ScalingStatus {
-    let count = |number: f64| number.round() as i64;
-    let workers = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let milli = |number: f64| (number * 1000.0).round() as i64;
-    let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
-    ScalingStatus {
-        current: workers(decision.current),
-        desired: workers(decision.desired),
-        reason: word(json!(decision.reason)),
-        message: decision.sentence(),
-        lag_events: decision.lag_events.map(count),
-        certainty: Some(word(json!(decision.certainty))),
-        oldest_seconds: decision.oldest_seconds.map(count),
-        arrivals_per_second: Some(count(decision.rates.arrival)),
-        worker_events_per_second: decision.mu.map(count),
-        sink_ceiling_per_second: decision.ceiling.map(count),
-        startup_seconds: Some(count(decision.startup)),
-        terms: decision.terms.map(|terms| ScalingTerms {
-            steady_milli: milli(terms.steady),
-            deadline_milli: milli(terms.dead),
-            drain_milli: milli(terms.drain),
-        }),
-        clamps: decision
-            .clamps
-            .iter()
-            .map(|clamp| crd::Clamp {
-                by: word(json!(clamp.by)),
-                from: workers(clamp.from),
-                to: workers(clamp.to),
-            })
-            .collect(),
-        changed_at,
-        learned: serde_json::to_string(state).ok(),
     }
 }
 

@@ -44,6 +44,52 @@ pub enum ClampBy {
     ScaleDownPercent,
 }
 
+impl Certainty {
+    /// The word for status and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Known => "Known",
+            Self::Estimated => "Estimated",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl ClampBy {
+    /// Every limit.
+    pub const ALL: [Self; 9] = [
+        Self::QueuedEvents,
+        Self::SinkCeiling,
+        Self::MaxReplicas,
+        Self::MinReplicas,
+        Self::MaxAge,
+        Self::ScaleUpStabilization,
+        Self::ScaleUpStep,
+        Self::ScaleDownStabilization,
+        Self::ScaleDownPercent,
+    ];
+
+    /// The word for status and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::QueuedEvents => "queuedEvents",
+            Self::SinkCeiling => "sinkCeiling",
+            Self::MaxReplicas => "maxReplicas",
+            Self::MinReplicas => "minReplicas",
+            Self::MaxAge => "maxAge",
+            Self::ScaleUpStabilization => "scaleUpStabilization",
+            Self::ScaleUpStep => "scaleUpStep",
+            Self::ScaleDownStabilization => "scaleDownStabilization",
+            Self::ScaleDownPercent => "scaleDownPercent",
+        }
+    }
+
+    /// The one with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.word() == word)
+    }
+}
+
 /// One limit that changed the number of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clamp {

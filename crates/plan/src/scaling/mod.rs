@@ -8,6 +8,7 @@
 mod ceiling;
 mod choose;
 mod decision;
+mod explain;
 mod learn;
 mod number;
 mod observation;
@@ -18,9 +19,11 @@ mod saved;
 mod sentence;
 mod spec;
 mod state;
+mod told;
 mod window;
 
 pub use decision::{Certainty, Clamp, ClampBy, Decision, Note, Rates, Terms};
+pub use explain::explain;
 pub use observation::{Observation, Workers};
 pub use reason::Reason;
 pub use spec::{ScaleDown, ScaleUp, Spec, SpecError};

@@ -78,6 +78,42 @@ impl Reason {
         }
     }
 
+    /// The one with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Bounds => {
+                "the fleet was outside `minReplicas` and `maxReplicas`, and is brought inside at once"
+            }
+            Self::HeldUnknownLag => "the lag is not known for sure, and that never takes workers away",
+            Self::Idle => "there is nothing to do, and so no worker",
+            Self::WentIdle => {
+                "nothing came for `idleAfterSeconds`, nothing waits, nobody holds anything: the last worker leaves"
+            }
+            Self::LearningCapacity => "no worker has been busy yet: one, then twice as many, until one was",
+            Self::WokeUp => "events came while there was no worker: straight to what they need",
+            Self::HeldStalled => {
+                "more would be wanted, but nothing was stored for a minute: more workers would only wait for MongoDB"
+            }
+            Self::HeldPodsNotStarting => {
+                "more would be wanted, but the last ones do not become ready: look at their pods"
+            }
+            Self::HeldStabilizing => "another number is wanted, and has to be wanted for a while first",
+            Self::ArrivalRate => "more workers for what arrives",
+            Self::BacklogAboveTarget => {
+                "more workers for what waits: it would get too old, or it does not go away"
+            }
+            Self::SinkCeiling => "MongoDB takes no more, however many workers there are",
+            Self::AtMaxReplicas => "more would be wanted than `maxReplicas` allows",
+            Self::Steady => "the number is right",
+            Self::LoadFell => "fewer are enough",
+        }
+    }
+
     /// Whether a wanted change was held back; such an answer is always the current number.
     pub fn is_hold(self) -> bool {
         matches!(

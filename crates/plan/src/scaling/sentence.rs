@@ -122,7 +122,7 @@ fn events(n: f64) -> String {
 }
 
 /// Whole with thousands apart; small ones with a digit.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value < 10.0 && value.fract() != 0.0 {
         return format!("{value:.1}");
     }

@@ -107,6 +107,30 @@ pub enum SpecError {
 }
 
 impl Spec {
+    /// What the law reads of a pipeline in a cluster, which took care of the bounds.
+    pub fn of(workers: &crd::Workers) -> Self {
+        let n = |number: i32| u32::try_from(number).unwrap_or(0);
+        Self {
+            min_replicas: n(workers.min_replicas),
+            max_replicas: n(workers.max_replicas),
+            drain_target_seconds: n(workers.drain_target_seconds),
+            target_utilization_percent: n(workers.target_utilization_percent),
+            max_age_seconds: n(workers.max_age_seconds),
+            poll_period_seconds: n(workers.poll_period_seconds),
+            scale_up: ScaleUp {
+                stabilization_seconds: n(workers.scale_up.stabilization_seconds),
+                max_factor_percent: n(workers.scale_up.max_factor_percent),
+                min_step: n(workers.scale_up.min_step),
+            },
+            scale_down: ScaleDown {
+                stabilization_seconds: n(workers.scale_down.stabilization_seconds),
+                max_percent: n(workers.scale_down.max_percent),
+                period_seconds: n(workers.scale_down.period_seconds),
+            },
+            idle_after_seconds: n(workers.idle_after_seconds),
+        }
+    }
+
     /// Every field with its name and its bounds: read by `check` and by `bounded`.
     fn fields(&mut self) -> [(&'static str, &mut u32, RangeInclusive<u32>); 13] {
         let (up, down) = (&mut self.scale_up, &mut self.scale_down);

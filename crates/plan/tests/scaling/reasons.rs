@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use plan::scaling::{Certainty, Decision, Note, Observation, Reason, ScaleUp, Spec, State, Workers, decide};
+use plan::scaling::{
+    Certainty, ClampBy, Decision, Note, Observation, Reason, ScaleUp, Spec, State, Workers, decide, explain,
+};
 
 /// Lines five seconds apart, of a fleet whose workers do 50/s each.
 struct Hand {
@@ -282,4 +284,29 @@ fn a_pod_that_took_an_hour_to_start_does_not_make_every_later_decision_wait_for_
     hand.fleet(2, 0);
     let decision = hand.next(0.0, 0.0, Some(10.0), Some(3605.0));
     assert!(decision.startup <= 300.0, "{}", decision.startup);
+}
+
+#[test]
+fn a_decision_is_explained_with_its_terms_and_limits() {
+    let text: String = each_reason()
+        .into_iter()
+        .filter(|(reason, _)| {
+            [Reason::BacklogAboveTarget, Reason::SinkCeiling, Reason::HeldUnknownLag].contains(reason)
+        })
+        .map(|(_, decision)| explain(&decision.status(&State::default(), None), &defaults()) + "\n----\n")
+        .collect();
+    insta::assert_snapshot!("explained", text);
+}
+
+#[test]
+fn every_reason_and_limit_is_found_by_its_word_and_means_something() {
+    for reason in Reason::ALL {
+        assert_eq!(Reason::of(reason.word()), Some(reason));
+        assert!(reason.meaning().len() > 10);
+    }
+    for by in ClampBy::ALL {
+        assert_eq!(serde_json::to_value(by).unwrap(), by.word());
+        assert_eq!(ClampBy::of(by.word()), Some(by));
+    }
+    assert_eq!(Reason::of("Because"), None);
 }

@@ -4,7 +4,7 @@
 use std::io::{BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use plan::scaling::{Decision, Observation, State, decide};
 
 use crate::manifest::Manifest;
@@ -15,7 +15,7 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 const STATE_BYTES_MAX: u64 = 64 << 10;
 
 /// A line in and a line out, as `--help` explains them.
-const FORMAT: &str = r#"One observation a line, as JSON:
+pub(super) const FORMAT: &str = r#"One observation a line, as JSON:
   {"at": 5, "lagEvents": 1200, "pendingEvents": 300, "orphanedEvents": 0, "oldestSeconds": 0.8,
    "arrivedEvents": 60000, "processedEvents": 58500, "busySeconds": 9.5, "sinkErrors": 0,
    "workers": {"desired": 2, "ready": 2, "starting": 0, "terminating": 0}}
@@ -35,20 +35,6 @@ became of the last answer.
 
 Try it in the project's folder:
   eventpipeline scale replay --pipeline examples/minimal.yaml -o text < examples/scale-trace.jsonl"#;
-
-/// What to do with the autoscaler.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    #[command(subcommand)]
-    command: ScaleCommand,
-}
-
-#[derive(Subcommand, Clone, Debug)]
-enum ScaleCommand {
-    /// Read one observation a line from stdin and print one decision a line.
-    #[command(after_help = FORMAT)]
-    Replay(Replay),
-}
 
 /// What to replay with.
 #[derive(Args, Clone, Debug)]
@@ -71,12 +57,6 @@ pub enum Output {
     Json,
     /// For people: one sentence a line.
     Text,
-}
-
-/// Runs it on this process's streams.
-pub fn command(options: &Options) -> Result<(), String> {
-    let ScaleCommand::Replay(replay) = &options.command;
-    replay.run(&mut std::io::stdin().lock(), &mut std::io::stdout().lock(), &mut std::io::stderr())
 }
 
 impl Replay {
