@@ -49,25 +49,28 @@ impl Console {
     /// Reads the files of `folder`, or of the usual places when none is named. Without any the console says how it is
     /// built; a folder that is named and cannot be read is a fault.
     pub fn load(folder: &str) -> Result<Self, String> {
-        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("console")));
-        let usual = [beside, Some(PathBuf::from("frontend/dist"))];
-        let found = usual.into_iter().flatten().find(|folder| folder.join("index.html").is_file());
-        let folder = match (folder, found) {
-            ("", None) => {
-                tracing::info!("no console is built; port 3000 serves /api and says how to build it");
-                return Ok(Self(Arc::default()));
-            }
-            ("", Some(found)) => found,
-            (named, _) => PathBuf::from(named),
+        let Some(folder) = Self::find_in(folder)? else {
+            tracing::info!("no console is built; port 3000 serves /api and says how to build it");
+            return Ok(Self(Arc::default()));
         };
         let mut files = HashMap::new();
         let mut room = BYTES_MAX;
         read(&folder, "", &mut files, &mut room)
             .map_err(|error| format!("CONSOLE_DIR={}: {error}", folder.display()))?;
-        if !files.contains_key("/index.html") {
-            return Err(format!("CONSOLE_DIR={} holds no index.html; is it built?", folder.display()));
-        }
         Ok(Self(Arc::new(files)))
+    }
+
+    /// The folder with its files: the one that is named, or one of the usual places. `None`: it is not built.
+    pub fn find_in(folder: &str) -> Result<Option<PathBuf>, String> {
+        let is_built = |folder: &PathBuf| folder.join("index.html").is_file();
+        if !folder.is_empty() {
+            let named = Some(PathBuf::from(folder)).filter(is_built);
+            let fault = || format!("CONSOLE_DIR={folder} holds no index.html; is it built?");
+            return named.map(Some).ok_or_else(fault);
+        }
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("console")));
+        let usual = [beside, Some(PathBuf::from("frontend/dist"))];
+        Ok(usual.into_iter().flatten().find(is_built))
     }
 
     fn find(&self, path: &str) -> Option<(&str, &File)> {

@@ -25,7 +25,7 @@ impl Prefer {
                     ("ack", other) => {
                         let detail = format!("ack={other} cannot be had here; ack=queued can");
                         return Err(Problem {
-                            parameter: Some("Prefer"),
+                            parameter: Some("Prefer".into()),
                             ..Problem::bad_request("ack_unavailable", detail)
                         });
                     }

@@ -3,8 +3,11 @@
 //! | Status | Resend? |
 //! |---|---|
 //! | 400 401 403 404 405 409 413 415 422 | no: mend it first; nothing was queued |
+//! | 400 `body_cut`, 408 | yes: the body was not whole; nothing was queued |
 //! | 429 | yes, after `Retry-After`; nothing was queued |
 //! | 503 504 | yes, the same ids: the outcome is unknown |
+
+use std::borrow::Cow;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -41,7 +44,7 @@ pub struct Problem {
     pub pointer: Option<String>,
     /// The query parameter or header that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<&'static str>,
+    pub parameter: Option<Cow<'static, str>>,
     /// The refused events of a batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemItem>,
@@ -77,7 +80,7 @@ impl Problem {
             status: status.as_u16(),
             code,
             detail: detail.into(),
-            retryable: matches!(status.as_u16(), 429 | 503 | 504),
+            retryable: matches!(status.as_u16(), 408 | 429 | 503 | 504) || code == "body_cut",
             pointer: None,
             parameter: None,
             errors: Vec::new(),
@@ -94,7 +97,7 @@ impl Problem {
 
     /// 400 for a query parameter or a header.
     pub fn bad_parameter(parameter: &'static str, detail: impl Into<String>) -> Self {
-        Self { parameter: Some(parameter), ..Self::bad_request("bad_parameter", detail) }
+        Self { parameter: Some(parameter.into()), ..Self::bad_request("bad_parameter", detail) }
     }
 
     /// 404.
@@ -169,7 +172,9 @@ impl Problem {
 
 /// The answer to a path that is nothing.
 pub async fn no_such_path() -> Problem {
-    Problem::not_found("there is nothing at this path; /api/openapi.json lists what there is")
+    let detail = "there is nothing at this path of this listener; /api/openapi.json on it lists what there is \
+                  (keys, people, statistics and scaling are on the console's listener)";
+    Problem::not_found(detail)
 }
 
 /// The answer to a method that a path does not take; the router adds `Allow`.

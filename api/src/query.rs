@@ -127,10 +127,9 @@ impl Params {
             None => Ok(()),
             Some((name, _)) => {
                 let name: String = name.chars().take(60).collect();
-                Err(Problem::bad_request(
-                    "unknown_parameter",
-                    format!("there is no query parameter `{name}` here"),
-                ))
+                let detail = format!("there is no query parameter `{name}` here");
+                let problem = Problem::bad_request("unknown_parameter", detail);
+                Err(Problem { parameter: Some(name.clone().into()), ..problem })
             }
         }
     }
@@ -226,7 +225,7 @@ mod tests {
                 .or_else(|| p.required("userId", 200).err());
             let fault = fault.unwrap_or_else(|| panic!("{query} was taken"));
             assert_eq!(
-                (fault.status, fault.code, fault.parameter),
+                (fault.status, fault.code, fault.parameter.as_deref()),
                 (400, "bad_parameter", Some(name)),
                 "{query}"
             );

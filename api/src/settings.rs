@@ -8,6 +8,8 @@ use axum::http::HeaderValue;
 use service::settings::Reader;
 use service::telemetry;
 
+use crate::console::Console;
+
 /// Everything that can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -89,6 +91,9 @@ impl Settings {
             "",
             "Folder of the built console; when empty: `console` beside the program, else frontend/dist",
         );
+        if let Err(fault) = Console::find_in(&console_dir) {
+            reader.fault(fault);
+        }
         let inside_listen =
             listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
         let redis_url = reader.address(
@@ -97,6 +102,7 @@ impl Settings {
             &["redis://", "rediss://", "unix://"],
             "Redis; rediss:// for TLS",
         );
+        reader.check("REDIS_URL", &redis_url, stream::url_fault);
         let redis_partitions = reader.number(
             "REDIS_PARTITIONS",
             1,
@@ -115,7 +121,11 @@ impl Settings {
             &["mongodb://", "mongodb+srv://"],
             "MongoDB",
         );
+        reader.check("MONGODB_URI", &mongodb_uri, store::uri_fault);
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
+        if let Some(why) = store::database_fault(&mongodb_database) {
+            reader.fault(format!("MONGODB_DATABASE={mongodb_database} {why}"));
+        }
         let origins =
             reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");
         let allowed_origins = origins.iter().filter_map(|origin| exact_origin(reader, origin)).collect();
@@ -180,6 +190,10 @@ impl Settings {
             0..=1_000_000_000,
             "Events a second of a key without a rate of its own; 0: no limit",
         );
+        if limits.event_bytes_max > limits.body_bytes_max.min(limits.inflated_bytes_max) {
+            let detail = "MAX_EVENT_BYTES is above MAX_BODY_BYTES or MAX_INFLATED_BYTES: no such event could ever come in";
+            reader.fault(detail.to_owned());
+        }
         let events_per_second = u32::try_from(rate).ok().filter(|rate| *rate > 0);
         let limits = Limits { events_per_second, ..limits };
         let accounts = accounts(reader, &pipeline, &limits);
@@ -312,6 +326,26 @@ mod tests {
         ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }
+    }
+
+    #[test]
+    fn an_address_that_its_client_cannot_read_is_a_fault_beside_the_others() {
+        let given = [
+            ("REDIS_URL", "redis://:::bad"),
+            ("MONGODB_URI", "mongodb://"),
+            ("MONGODB_DATABASE", "a.b"),
+            ("POSTGRES_URL", "mysql://x"),
+            ("CONSOLE_DIR", "/nowhere"),
+            ("LOG_LEVEL", "in fo="),
+            ("MAX_BODY_BYTES", "1024"),
+        ];
+        let mut reader = Reader::new(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Settings::read(&mut reader);
+        let faults = reader.finish().unwrap_err().to_string();
+        for (name, _) in given {
+            assert!(faults.contains(name), "{name} in {faults}");
+        }
+        assert_eq!(faults.matches("MONGODB_URI").count(), 2, "once, with its example: {faults}");
     }
 
     #[test]

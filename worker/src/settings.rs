@@ -63,6 +63,7 @@ pub struct Work {
 
 impl Settings {
     /// Reads all settings; the faults stay in `reader`.
+    #[allow(clippy::too_many_lines, reason = "one setting after the other")]
     #[allow(clippy::cast_possible_truncation, reason = "the ranges keep the numbers small")]
     pub fn read(reader: &mut Reader) -> Self {
         let pipeline = reader.pipeline();
@@ -85,6 +86,7 @@ impl Settings {
             &["redis://", "rediss://", "unix://"],
             "Redis; rediss:// for TLS",
         );
+        reader.check("REDIS_URL", &redis_url, stream::url_fault);
         let redis_partitions =
             reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
         let sink = reader.choice(
@@ -105,7 +107,11 @@ impl Settings {
             &["mongodb://", "mongodb+srv://"],
             "MongoDB",
         );
+        reader.check("MONGODB_URI", &mongodb_uri, store::uri_fault);
         let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
+        if let Some(why) = store::database_fault(&mongodb_database) {
+            reader.fault(format!("MONGODB_DATABASE={mongodb_database} {why}"));
+        }
         let retention_days = reader.number(
             "RETENTION_DAYS",
             30,

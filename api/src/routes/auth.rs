@@ -36,7 +36,7 @@ pub struct Login {
     #[schema(example = "admin@example.com")]
     email: String,
     /// 8 to 256 bytes.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
 }
 

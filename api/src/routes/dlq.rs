@@ -174,8 +174,8 @@ async fn one(
     Ok(axum::Json(LetterReply { letter: letter.summary(), payload: letter.decoded() }))
 }
 
-/// Queue dead letters again, discarded ones too, past the marks of seen ids. Those that fail again come back with one
-/// more attempt.
+/// Queue dead letters again, those discarded or replayed before too, past the marks of seen ids: nothing is stored twice.
+/// Those that fail again come back with one more attempt.
 #[utoipa::path(post, path = "/api/v1/dlq/replay", tag = "dead letters", request_body = Selection, responses(
     (status = 200, description = "Queued again", body = Done),
     (status = 422, description = "A value that cannot be", body = Problem, content_type = "application/problem+json"),
@@ -201,9 +201,15 @@ async fn replay(
     }
     let count = events.len();
     if !selection.dry_run && count > 0 {
-        queue(&app, events).await?;
-        // Only now: a crash in between leaves them open, and a second replay stores nothing twice.
-        close(&app, &good, Status::Replayed, &origin(&caller, &headers)).await?;
+        let origin = origin(&caller, &headers);
+        // Before they are queued: a worker on which they fail again opens them, and must find them closed. A crash in
+        // between leaves letters that say `replayed` and are not; they can be replayed again.
+        set_status(&app, &good, Status::Replayed, &origin).await?;
+        if let Err(problem) = queue(&app, events).await {
+            set_status(&app, &good, Status::Open, &origin).await?;
+            return Err(problem);
+        }
+        note(&app, &good, "dlq.replay", &origin).await;
     }
     let groups = groups(good.iter());
     let done =
@@ -225,7 +231,9 @@ async fn discard(
 ) -> Result<axum::Json<Done>, Problem> {
     let Selected { letters, skipped, more } = select(&app, &selection, doc! {"payload": 0}).await?;
     if !selection.dry_run {
-        close(&app, &letters, Status::Discarded, &origin(&caller, &headers)).await?;
+        let origin = origin(&caller, &headers);
+        set_status(&app, &letters, Status::Discarded, &origin).await?;
+        note(&app, &letters, "dlq.discard", &origin).await;
     }
     let groups = groups(letters.iter());
     let done =
@@ -256,7 +264,7 @@ async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Prob
     }
 }
 
-async fn close(
+async fn set_status(
     app: &Shared,
     letters: &[Letter],
     status: Status,
@@ -266,7 +274,11 @@ async fn close(
     for (which, update) in closing(letters, status, &by, DateTime::now()) {
         answer(async { app.store.dead_letters.update_many(which, update).await }).await?;
     }
-    let action = if status == Status::Replayed { "dlq.replay" } else { "dlq.discard" };
+    Ok(())
+}
+
+/// For the audit.
+async fn note(app: &Shared, letters: &[Letter], action: &'static str, origin: &accounts::Origin) {
     let causes: Vec<String> = groups(letters.iter())
         .iter()
         .map(|group| {
@@ -280,5 +292,4 @@ async fn close(
         })
         .collect();
     app.accounts.note(origin, action, &format!("{} dead letters", letters.len()), &causes.join(", ")).await;
-    Ok(())
 }

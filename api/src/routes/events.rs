@@ -192,10 +192,14 @@ async fn one(
     if let Some(event) = stored(&app, id, &user_id).await? {
         return Ok(axum::Json(event));
     }
-    if let Some(letter) = dead(&app, id, &user_id).await? {
+    if let Some(letter) = dead(&app, id, &user_id, &["open", "discarded"]).await? {
         return Ok(axum::Json(letter));
     }
     if !seen(&app, id).await? {
+        // Replayed, and neither stored nor failed again since: it may wait in a long queue. It is not unknown.
+        if let Some(letter) = dead(&app, id, &user_id, &["replayed"]).await? {
+            return Ok(axum::Json(letter));
+        }
         let detail = "not stored, not among the dead letters, and not taken within the last 10 minutes";
         return Err(Problem::not_found(detail));
     }
@@ -214,9 +218,14 @@ async fn stored(app: &Shared, id: EventId, user_id: &str) -> Result<Option<Event
     }))
 }
 
-/// A letter that was replayed says nothing of where the event is now.
-async fn dead(app: &Shared, id: EventId, user_id: &str) -> Result<Option<EventReply>, Problem> {
-    let filter = doc! {"_id": binary(&id.0), "userId": user_id, "status": {"$in": ["open", "discarded"]}};
+/// A letter that was replayed says nothing of where the event is now, as long as anything else does.
+async fn dead(
+    app: &Shared,
+    id: EventId,
+    user_id: &str,
+    statuses: &[&str],
+) -> Result<Option<EventReply>, Problem> {
+    let filter = doc! {"_id": binary(&id.0), "userId": user_id, "status": {"$in": statuses}};
     let find = async {
         app.store.dead_letters.find_one(filter).projection(doc! {"payload": 0}).max_time(QUERY_TIME_MAX).await
     };

@@ -59,11 +59,13 @@ impl From<ScopeName> for Scope {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateKey {
     /// What it is for, 1 to 100 characters.
-    #[schema(example = "checkout service")]
+    #[schema(example = "checkout service", min_length = 1, max_length = 100)]
     name: Option<String>,
     /// At least one.
+    #[schema(min_items = 1)]
     scopes: Vec<ScopeName>,
     /// Events a second; left out: the rate of the settings.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     rate_events_per_second: Option<u32>,
 }
 

@@ -4,11 +4,10 @@ use axum::http::StatusCode;
 use bson::{Document, doc};
 use event::EventId;
 use serde::{Deserialize, Serialize};
-use store::Status;
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::letters::{Filter, Letter, REPLAY_BYTES_MAX, StatusFilter};
+use crate::letters::{Filter, Letter, REPLAY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::query::LIMIT_MAX;
 use crate::routes::events::{QUERY_TIME_MAX, answer, binary};
@@ -37,7 +36,7 @@ fn limit_max() -> u32 {
 #[derive(Serialize, ToSchema)]
 pub struct Skipped {
     pub id: String,
-    /// `undecodable`, `not_found` or `done_before`.
+    /// `undecodable` or `not_found`.
     pub code: &'static str,
     pub detail: String,
 }
@@ -85,7 +84,7 @@ pub struct Selected {
     pub more: bool,
 }
 
-/// What was asked for. By filter only open letters unless it says otherwise; by id any that was not replayed.
+/// What was asked for. By filter only open letters unless it says otherwise; by id any.
 pub async fn select(app: &Shared, selection: &Selection, projection: Document) -> Result<Selected, Problem> {
     let fault = |pointer: &str, detail: &str| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer)
@@ -95,12 +94,6 @@ pub async fn select(app: &Shared, selection: &Selection, projection: Document) -
     }
     let ids = match (&selection.ids, &selection.filter) {
         (None, Some(filter)) => {
-            if filter.status == Some(StatusFilter::Replayed) || filter.status == Some(StatusFilter::All) {
-                return Err(fault(
-                    "/filter/status",
-                    "open or discarded; what was replayed comes back by itself when it fails",
-                ));
-            }
             let (letters, more) =
                 answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
             return Ok(Selected { letters, skipped: Vec::new(), more });
@@ -124,15 +117,7 @@ pub async fn select(app: &Shared, selection: &Selection, projection: Document) -
         let missing = wanted.iter().filter(|id| !found.iter().any(|letter| letter.id() == Some(**id)));
         skipped.extend(missing.map(|id| skip(*id, "not_found", "there is no dead letter of this id")));
     }
-    let (done, letters): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|letter| letter.status == Status::Replayed);
-    let before = done.iter().filter_map(Letter::id);
-    skipped.extend(
-        before.map(|id| {
-            skip(id, "done_before", "it was replayed; it comes back by itself when it fails again")
-        }),
-    );
-    Ok(Selected { letters, skipped, more })
+    Ok(Selected { letters: found, skipped, more })
 }
 
 fn skip(id: EventId, code: &'static str, detail: &str) -> Skipped {

@@ -30,7 +30,7 @@ pub struct CreateUser {
     #[schema(example = "ada@example.com", max_length = 254)]
     email: String,
     /// 8 to 256 bytes.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
     role: RoleName,
 }
@@ -42,7 +42,7 @@ pub struct UpdateUser {
     #[schema(max_length = 254)]
     email: Option<String>,
     /// 8 to 256 bytes. Signs the person out everywhere.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: Option<String>,
     role: Option<RoleName>,
     /// `true` keeps the person out, and signs them out everywhere.

@@ -30,7 +30,7 @@ pub enum LoginError {
     #[error("e-mail or password is wrong")]
     WrongCredentials,
     /// Too many failures for this e-mail or from this address (429).
-    #[error("too many failed logins; try again in {} s", .0.as_secs().max(1))]
+    #[error("too many failed logins for this e-mail or from this address (everybody behind one proxy has one); try again in {} s", .0.as_secs().max(1))]
     Throttled(Duration),
     /// As many passwords are being checked as this process checks at once (503).
     #[error("too many logins at this moment; try again in a second")]

@@ -44,7 +44,10 @@ impl Settings {
     /// Everything wrong with the settings at once, each with the name of the environment variable; empty: all good.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if let Err(error) = self.postgres_url.parse::<sqlx::postgres::PgConnectOptions>() {
+        let schemes = ["postgres://", "postgresql://"];
+        if !schemes.iter().any(|scheme| self.postgres_url.starts_with(scheme)) {
+            faults.push("POSTGRES_URL does not begin with postgres:// or postgresql://".into());
+        } else if let Err(error) = self.postgres_url.parse::<sqlx::postgres::PgConnectOptions>() {
             faults.push(format!("POSTGRES_URL is no URL of PostgreSQL: {error}"));
         }
         if self.jwt_secret.len() < JWT_SECRET_BYTES_MIN {

@@ -11,6 +11,9 @@ use crate::reject::push_token;
 use crate::transcode::Transcoder;
 use crate::{Code, EventId, ID_BYTES_MAX, Reject, TYPE_BYTES_MAX, USER_ID_BYTES_MAX};
 
+/// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 /// The fields but `properties`, until the event ends.
 #[derive(Default)]
 pub(crate) struct Fields {
@@ -136,6 +139,8 @@ impl Transcoder {
             return Ok(());
         }
         let parsed = OffsetDateTime::parse(jiter.known_str()?, &Rfc3339).ok();
+        // Its zone may bring it out of the years that RFC 3339 can write.
+        let parsed = parsed.filter(|at| YEARS.contains(&at.unix_timestamp()));
         if let Some(unix_ms) =
             parsed.and_then(|at| i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok())
         {

@@ -168,11 +168,21 @@ fn array(
         }
         let outcome = transcoder
             .event(jiter, peek, context, at, Some(index), &mut parsed.docs)
-            .map_err(|error| syntax(jiter, &error))?;
+            .map_err(|error| syntax(jiter, &error).of_event(at, index))?;
         parsed.events.push(outcome);
         next = jiter.array_step().map_err(|error| syntax(jiter, &error))?;
     }
     Ok(())
+}
+
+impl BodyError {
+    /// Of one that nests too deep the rest is not read, so its place is the best that can be said.
+    fn of_event(mut self, at: &str, index: usize) -> Self {
+        if self.code == BodyCode::TooDeep {
+            self.pointer = format!("{at}/{index}");
+        }
+        self
+    }
 }
 
 fn refuse(code: BodyCode, pointer: &str, detail: &str) -> BodyError {
@@ -185,7 +195,10 @@ fn syntax(jiter: &Jiter<'_>, error: &JiterError) -> BodyError {
         return refuse(
             BodyCode::TooDeep,
             "",
-            &format!("the body nests too deep at line {} column {}", at.line, at.column),
+            &format!(
+                "the body nests deeper than is read at all (200 levels) at line {} column {}; no event of it was taken",
+                at.line, at.column
+            ),
         );
     }
     refuse(

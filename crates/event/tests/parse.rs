@@ -124,6 +124,11 @@ fn each_fault_has_its_code_and_pointer() {
         (r#"{"type":"t","userId":"u","timestamp":5}"#.to_owned(), Code::WrongType, "/timestamp"),
         (r#"{"type":"t","userId":"u","timestamp":"yesterday"}"#.to_owned(), Code::BadTimestamp, "/timestamp"),
         (
+            r#"{"type":"t","userId":"u","timestamp":"9999-12-31T23:59:59-23:59"}"#.to_owned(),
+            Code::BadTimestamp,
+            "/timestamp",
+        ),
+        (
             r#"{"type":"t","userId":"u","timestamp":"2026-02-30T00:00:00Z"}"#.to_owned(),
             Code::BadTimestamp,
             "/timestamp",

@@ -2,9 +2,32 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
-/// A port that is free now.
+/// Below what the system gives to outgoing connections where it is not told otherwise, and above most services.
+const RANGE: std::ops::Range<u16> = 10_000..32_768;
+/// Tries before the system may choose: with half of the range in use, one in a million fails so often.
+const TRIES: u32 = 20;
+
+/// A port that is free now, and not one that an outgoing connection may take before it is listened on: what the system
+/// chooses is one of those.
 pub fn free() -> std::io::Result<u16> {
+    // One counter from a start of its own for each process: no port twice in a row, and seldom that of another process.
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    let start = || {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        AtomicU32::new(std::process::id().wrapping_mul(7_919).wrapping_add(now.subsec_micros()))
+    };
+    let next = NEXT.get_or_init(start);
+    for _ in 0..TRIES {
+        let step = next.fetch_add(1, Ordering::Relaxed) % u32::try_from(RANGE.len()).unwrap_or(1);
+        let port = RANGE.start + u16::try_from(step).unwrap_or(0);
+        if is_free(port) {
+            return Ok(port);
+        }
+    }
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
@@ -45,6 +68,14 @@ fn listening(line: &str, port: u16) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_ports_differ_and_are_none_that_an_outgoing_connection_gets() {
+        let ports: Vec<u16> = (0..50).map(|_| free().unwrap()).collect();
+        let different: std::collections::HashSet<_> = ports.iter().collect();
+        assert_eq!(different.len(), 50);
+        assert!(ports.iter().all(|port| RANGE.contains(port)), "{ports:?}");
+    }
 
     #[test]
     fn a_port_in_use_is_not_free_and_its_owner_is_named() {

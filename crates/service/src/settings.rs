@@ -82,6 +82,14 @@ impl Reader {
         address
     }
 
+    /// An address that its own client cannot read. One that is faulty already is not told of twice.
+    pub fn check(&mut self, name: &'static str, address: &str, fault: impl Fn(&str) -> Option<String>) {
+        let told = self.faults.iter().any(|fault| fault.starts_with(name));
+        if let Some(why) = fault(address).filter(|_| !told) {
+            self.faults.push(format!("{name} cannot be read: {why}"));
+        }
+    }
+
     /// The pipeline's `namespace/name`, part of every Redis key.
     pub fn pipeline(&mut self) -> String {
         let pipeline =

@@ -28,7 +28,10 @@ impl Settings {
             "info,sqlx=warn",
             "error, warn, info, debug, trace, or per module: info,redis=debug",
         );
-        if let Err(error) = level.parse::<EnvFilter>() {
+        if level.contains(char::is_whitespace) {
+            // The parser would take it for a module's name, and nothing would be logged.
+            reader.fault(format!("LOG_LEVEL={level} is not a log filter: it has a blank in it"));
+        } else if let Err(error) = level.parse::<EnvFilter>() {
             reader.fault(format!("LOG_LEVEL={level} is not a log filter: {error}"));
         }
         Self { format, level }

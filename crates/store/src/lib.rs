@@ -9,7 +9,7 @@ mod words;
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
-use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, WriteConcern};
 use mongodb::{Client, Collection, Database};
 
 pub use class::{Class, EventFault, InsertFault, class, insert_fault};
@@ -38,6 +38,22 @@ pub struct Store {
     pub events: Collection<RawDocumentBuf>,
     /// Dead letters.
     pub dead_letters: Collection<Document>,
+}
+
+/// Why an address can never be one of a MongoDB; the address itself is not told, it may hold a password.
+pub fn uri_fault(uri: &str) -> Option<String> {
+    ConnectionString::parse(uri).err().map(|error| error.to_string())
+}
+
+/// Why a database cannot have this name (MongoDB's manual, "Naming Restrictions").
+pub fn database_fault(name: &str) -> Option<&'static str> {
+    const NOT_IN_NAMES: &[char] = &['/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0'];
+    match name {
+        "admin" | "config" | "local" => Some("is a database of the server's own"),
+        _ if name.is_empty() || name.len() > 63 => Some("is not 1 to 63 bytes long"),
+        _ if name.contains(NOT_IN_NAMES) => Some("has a character that names of databases cannot have"),
+        _ => None,
+    }
 }
 
 /// Connects lazily: fails only for a URI that can never work.

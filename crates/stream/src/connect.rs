@@ -18,6 +18,11 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Beyond BLOCK, for how long a blocking read may be late: reads have been seen to outlast their BLOCK by half.
 const BLOCK_GRACE: Duration = Duration::from_secs(5);
 
+/// Why an address can never be one of a Redis; the address itself is not told, it may hold a password.
+pub fn url_fault(url: &str) -> Option<String> {
+    redis::Client::open(url).err().map(|error| error.to_string())
+}
+
 /// A connection for short commands, shared by cloning. It reconnects by itself.
 pub async fn connect(url: &str) -> Result<ConnectionManager, Error> {
     Ok(manager(url, RESPONSE_TIMEOUT).await?)

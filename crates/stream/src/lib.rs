@@ -10,7 +10,7 @@ mod sample;
 mod scripts;
 
 pub use bell::Bell;
-pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare};
+pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, url_fault};
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
 pub use sample::{Sample, Sampler};
 pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};

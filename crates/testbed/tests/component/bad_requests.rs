@@ -212,6 +212,8 @@ fn single(table: &mut Table) {
     table.one("a date alone", event(r#","timestamp":"2026-01-31""#), 422, "bad_timestamp", "/timestamp");
     table.one("no zone", event(r#","timestamp":"2026-01-31T12:00:00""#), 422, "bad_timestamp", "/timestamp");
     table.one("31 June", event(r#","timestamp":"2026-06-31T12:00:00Z""#), 422, "bad_timestamp", "/timestamp");
+    let beyond = event(r#","timestamp":"9999-12-31T23:59:59-23:59""#);
+    table.one("a year that RFC 3339 cannot write", beyond, 422, "bad_timestamp", "/timestamp");
     table.one("words for a time", event(r#","timestamp":"now""#), 422, "bad_timestamp", "/timestamp");
     table.one(
         "2^63",

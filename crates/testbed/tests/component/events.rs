@@ -168,7 +168,6 @@ async fn a_dead_letter_is_listed_shown_and_replayed() {
     assert_eq!(status, 200, "{dry}");
     let queued = pipeline.queued_events().await;
     assert_eq!(queued, 1, "a dry run queues nothing");
-    // FerretDB's updates read, change and write without a lock: the worker waits until the replay is noted.
     pipeline.processes.workers[0].pause();
     let (status, replayed) = post(&pipeline, "/api/v1/dlq/replay", &json!({"ids": [id]})).await;
     assert_eq!(status, 200, "{replayed}");
@@ -184,6 +183,15 @@ async fn a_dead_letter_is_listed_shown_and_replayed() {
         "it fails again, in the same dead letter: {}",
         get(&pipeline, &format!("/api/v1/dlq/{id}")).await.1
     );
+    // However fast the worker is, none is left as replayed that was not stored.
+    for attempt in 3..=12 {
+        assert_eq!(post(&pipeline, "/api/v1/dlq/replay", &json!({"ids": [id]})).await.0, 200);
+        let again = eventually(Duration::from_secs(15), async || {
+            let (_, letter) = get(&pipeline, &format!("/api/v1/dlq/{id}")).await;
+            letter["attempts"] == attempt && letter["status"] == "open"
+        });
+        assert!(again.await, "{attempt}: {}", get(&pipeline, &format!("/api/v1/dlq/{id}")).await.1);
+    }
     pipeline.stop().await;
 }
 
