@@ -28,14 +28,6 @@ pub enum Error {
     /// The bootstrap of MongoDB.
     #[error("MongoDB: {0}")]
     Bootstrap(#[from] bootstrap::Error),
-    /// A Secret of ours holds what it cannot hold.
-    #[error("Secret {secret}: {why}")]
-    Secret {
-        /// Which.
-        secret: String,
-        /// What is wrong, and what to do.
-        why: String,
-    },
     /// There is no randomness for a password.
     #[error("the machine gives no random numbers: {0}")]
     NoRandomness(String),
@@ -84,14 +76,12 @@ impl Error {
         match self {
             Self::Cluster { source, .. } => of_cluster(source),
             Self::TimedOut { .. } | Self::Bootstrap(_) | Self::NoRandomness(_) => Class::Transient,
-            Self::Secret { .. } => Class::Refused,
         }
     }
 
     /// What a person has to be told, where no later pass finds it better by itself.
     pub fn trouble(&self) -> Option<Trouble> {
         let (reason, advice) = match (self.class(), self) {
-            (_, Self::Secret { .. }) => (reasons::SECRET_MISSING, ""),
             (Class::Forbidden, Self::Cluster { source, .. }) if is_of_the_role(source) => {
                 (reasons::MISSING_PERMISSION, "; the operator's role lacks this, upgrade the chart")
             }

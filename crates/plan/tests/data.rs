@@ -3,9 +3,10 @@
 mod common;
 
 use common::valid;
+use plan::names::Part;
 use plan::orphans::{Owned, orphans};
 use plan::resources::{self, Kind, volumes};
-use plan::secrets::{self, Content};
+use plan::secrets::{self, Content, Kept};
 use serde_json::json;
 
 fn owned(kind: Kind, name: &str) -> Owned {
@@ -112,4 +113,37 @@ fn a_secret_that_lacks_a_key_is_reported_not_mended() {
         secrets::missing(&wanted[0], ["api-key", "admin-email", "more"]),
         ["admin-password", "jwt-secret"]
     );
+}
+
+#[test]
+fn a_secret_whose_store_has_data_is_not_made_anew_and_one_without_is() {
+    let wanted = secrets::wanted(&valid("{}"));
+    let kept = |kind, name: &str, part: Part| Kept { kind, name: name.into(), part: part.word().into() };
+    let locked = |names: &[&str], kept: &[Kept]| {
+        let absent = wanted.iter().filter(|secret| names.contains(&secret.name.as_str()));
+        secrets::locked("clicks", absent, kept)
+    };
+    let all = ["clicks-credentials", "clicks-redis", "clicks-postgres", "clicks-mongodb"];
+    let volumes = [
+        kept("PersistentVolumeClaim", "data-clicks-redis-0", Part::Redis),
+        kept("PersistentVolumeClaim", "data-clicks-postgres-0", Part::Postgres),
+        kept("PersistentVolumeClaim", "data-clicks-shard-0-0", Part::Shard),
+    ];
+    assert_eq!(locked(&all, &[]), None, "a fresh pipeline");
+    assert_eq!(locked(&[], &volumes), None, "a pipeline that was deleted and made again with its Secrets");
+    assert_eq!(locked(&["clicks-mongodb"], &volumes[..2]), None, "the data of others");
+    let said = locked(&["clicks-mongodb"], &volumes).unwrap();
+    assert!(
+        said.starts_with(
+            "Secret clicks-mongodb is not there, but PersistentVolumeClaim data-clicks-shard-0-0 is"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("restore it from a copy, or delete the volumes"), "{said}");
+    assert!(said.ends_with("app.kubernetes.io/component in (config,shard)'"), "{said}");
+    let set = [kept("StatefulSet", "clicks-config", Part::Config)];
+    assert!(locked(&["clicks-mongodb"], &set).unwrap().contains("StatefulSet clicks-config"));
+    assert!(locked(&["clicks-credentials"], &volumes).unwrap().contains("data-clicks-postgres-0"));
+    let said = locked(&all, &volumes).unwrap();
+    assert!(said.ends_with("(config,postgres,redis,shard)'") && said.len() < 1024, "{said}");
 }
