@@ -95,6 +95,13 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What a person has to be told of; an error that passes by itself ends the pass.
+    pub fn lasting(self) -> Result<Trouble, Self> {
+        self.trouble().ok_or(self)
+    }
+}
+
 /// Both are 403: what the role does not grant, and what a quota or an admission policy refuses. Only the first says who
 /// cannot do what.
 fn is_of_the_role(error: &kube::Error) -> bool {

@@ -33,9 +33,9 @@ fn what_is_left_over_goes_and_what_holds_data_stays() {
 
 #[test]
 fn every_volume_is_named_with_its_size() {
-    let pipeline = valid("{mongodb: {shards: 1, membersPerShard: 3}}");
+    let objects = resources::objects(&valid("{mongodb: {shards: 1, membersPerShard: 3}}"));
     let claims: Vec<(String, String)> =
-        volumes::claims(&pipeline).into_iter().map(|c| (c.name, c.size)).collect();
+        volumes::claims(&objects).into_iter().map(|c| (c.name, c.size)).collect();
     let expected = [
         ("data-clicks-redis-0", "2Gi"),
         ("data-clicks-postgres-0", "1Gi"),
@@ -49,11 +49,29 @@ fn every_volume_is_named_with_its_size() {
 
 #[test]
 fn a_volume_grows_and_never_shrinks() {
-    let claim = &volumes::claims(&valid("{}"))[0];
+    let claim = &volumes::claims(&resources::objects(&valid("{}")))[0];
     assert_eq!(claim.growth("1Gi"), Some(json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}})));
     for present in ["2Gi", "2048Mi", "3Gi"] {
         assert_eq!(claim.growth(present), None, "{present}");
     }
+}
+
+#[test]
+fn volumes_are_compared_until_all_are_there_as_large_as_wanted_and_while_a_store_starts() {
+    let wanted = volumes::claims(&resources::objects(&valid(
+        "{redis: {storageSize: 9Gi}, mongodb: {external: {secretName: a}}}",
+    )));
+    let growth = |redis: &str, postgres: Option<&str>| {
+        let redis = Some(("data-clicks-redis-0".to_owned(), redis.to_owned()));
+        let postgres = postgres.map(|size| ("data-clicks-postgres-0".to_owned(), size.to_owned()));
+        let growth = volumes::growth(&wanted, &redis.into_iter().chain(postgres).collect::<Vec<_>>());
+        (growth.patches.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), growth.settled)
+    };
+    assert_eq!(growth("2Gi", Some("1Gi")), (vec!["data-clicks-redis-0".to_owned()], false));
+    assert_eq!(growth("9Gi", Some("1Gi")), (vec![], true));
+    assert_eq!(growth("9Gi", None), (vec![], false), "it may come with the older size");
+    let set = |ready: u8| json!({"spec": {"replicas": 1}, "status": {"readyReplicas": ready}});
+    assert!(volumes::stand([&set(1), &set(1)]) && !volumes::stand([&set(1), &set(0)]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Server-side apply of a pipeline's objects, in order; what is left over from an older spec goes. Makes no choices.
 
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use plan::names::Part;
@@ -7,7 +8,7 @@ use plan::resources::worker::{WorkerReplicas, replicas};
 use plan::resources::{Kind, Object, Progress, labels, volumes};
 use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::live::{Live, api};
 use crate::context::{Context, lock};
@@ -21,7 +22,7 @@ pub const MANAGER: &str = "eventpipeline-operator";
 #[derive(Default)]
 pub struct Done {
     /// What the API server refused for good.
-    pub trouble: Option<Trouble>,
+    pub troubles: Vec<Trouble>,
 }
 
 /// Applies what differs from what was applied before, and deletes orphans.
@@ -33,7 +34,7 @@ pub async fn objects(
     context: &Context,
 ) -> Result<Done, Error> {
     let memory = context.memory(&valid.names().key());
-    let (mut done, mut stores_changed) = (Done::default(), false);
+    let mut done = Done::default();
     for object in desired {
         let living = live.get(object.kind, &object.name);
         if !object.may_be_applied(living.is_some(), progress) {
@@ -57,18 +58,12 @@ pub async fn objects(
                 context.metrics.writes.inc();
                 let now = serde_json::to_value(now).unwrap_or_default();
                 lock(&memory).applied.note(object.kind, &object.name, &object.body, &now);
-                stores_changed |= object.kind == Kind::StatefulSet;
             }
-            Err(error) => match error.trouble() {
-                Some(trouble) => done.trouble = Some(trouble),
-                None => return Err(error),
-            },
+            Err(error) => done.troubles.push(error.lasting()?),
         }
     }
     workers(valid, live, progress, context).await?;
-    if stores_changed {
-        grow_claims(valid, context).await?;
-    }
+    done.troubles.extend(grow_claims(valid, desired, live, context).await?);
     for orphan in plan::orphans::orphans(desired, &live.owned(), &valid.owner().uid) {
         let api = api(&context.client, valid, orphan.kind);
         let attempted = format!("delete {} {}", orphan.kind.word(), orphan.name);
@@ -123,28 +118,45 @@ pub async fn scale(valid: &ValidatedPipeline, workers: i32, context: &Context) -
     Ok(())
 }
 
-/// Volumes never shrink; those that are to be larger are told so.
-async fn grow_claims(valid: &ValidatedPipeline, context: &Context) -> Result<(), Error> {
-    use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+/// Volumes never shrink; those that are to be larger are told so. Once all are, nobody asks until a size or a store's
+/// pods change.
+async fn grow_claims(
+    valid: &ValidatedPipeline,
+    desired: &[Object],
+    live: &Live,
+    context: &Context,
+) -> Result<Vec<Trouble>, Error> {
+    let wanted = volumes::claims(desired);
+    let sets = desired.iter().filter(|object| object.kind == Kind::StatefulSet);
+    let memory = context.memory(&valid.names().key());
+    let known = lock(&memory).claims == wanted;
+    if known && volumes::stand(sets.filter_map(|set| live.get(set.kind, &set.name))) {
+        return Ok(Vec::new());
+    }
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), valid.names().namespace());
     let ours = labels::of_pipeline(valid.names().pipeline());
     let list =
         call("list persistentvolumeclaims", async { api.list(&ListParams::default().labels(&ours)).await })
             .await?;
-    let wanted = volumes::claims(valid);
-    for claim in &list.items {
-        let name = claim.metadata.name.clone().unwrap_or_default();
-        let value = serde_json::to_value(claim).unwrap_or_default();
-        let present = value["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default();
-        let growth: Option<Value> =
-            wanted.iter().find(|wanted| wanted.name == name).and_then(|wanted| wanted.growth(present));
-        if let Some(growth) = growth {
-            call(format!("grow {name}"), async {
-                api.patch(&name, &PatchParams::default(), &Patch::Merge(&growth)).await
-            })
-            .await?;
-            context.metrics.writes.inc();
+    let size = |claim: PersistentVolumeClaim| {
+        let asked = claim.spec?.resources?.requests?.remove("storage")?;
+        Some((claim.metadata.name?, asked.0))
+    };
+    let present: Vec<(String, String)> = list.items.into_iter().filter_map(size).collect();
+    let growth = volumes::growth(&wanted, &present);
+    let mut troubles = Vec::new();
+    for (name, patch) in &growth.patches {
+        let how = PatchParams::default();
+        let grown = call(format!("grow PersistentVolumeClaim {name}"), async {
+            api.patch(name, &how, &Patch::Merge(patch)).await
+        });
+        match grown.await {
+            Ok(_) => {
+                context.metrics.writes.inc();
+            }
+            Err(error) => troubles.push(error.lasting()?),
         }
     }
-    Ok(())
+    lock(&memory).claims = if growth.settled { wanted } else { Vec::new() };
+    Ok(troubles)
 }

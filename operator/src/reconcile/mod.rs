@@ -23,6 +23,7 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use plan::mongo::{Pace, Step};
 use plan::resources;
+use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
 
 use crate::context::{Context, key, lock};
@@ -92,7 +93,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     };
     let acted = mongo.act(&valid, context).await?;
     let outside = outside::ask(&valid, &secrets, context).await;
-    let trouble = secrets.trouble.or(applied.trouble);
+    let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
         let memory = context.memory(&key);
         let memory = lock(&memory);
