@@ -10,6 +10,7 @@ pub mod resources;
 pub mod scaling;
 pub mod secrets;
 pub mod status;
+mod syntax;
 pub mod validate;
 
 pub use images::Images;

@@ -20,6 +20,8 @@ use crate::defaults::{self, block_defaults, number};
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("quantity(self.configStorageSize).compareTo(quantity(oldSelf.configStorageSize)) >= 0").message("`configStorageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volumes would have to move"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity('0')) > 0").message("`storageSize` must be above 0"))]
+#[x_kube(validation = Rule::new("quantity(self.configStorageSize).compareTo(quantity('0')) > 0").message("`configStorageSize` must be above 0"))]
 pub struct Mongodb {
     /// MongoDB of somebody else, 6.0 or newer, in place of a managed one. Key `url` of the Secret: `mongodb://` or
     /// `mongodb+srv://`. Its collections are not sharded by the operator.
