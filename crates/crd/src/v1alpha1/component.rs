@@ -61,8 +61,6 @@ pub struct Resources {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.value) || self.operator != 'Exists'").message("`value` may not be set when `operator` is Exists"))]
-#[x_kube(validation = Rule::new("has(self.key) || self.operator == 'Exists'").message("`key` must be set unless `operator` is Exists"))]
-#[x_kube(validation = Rule::new("!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')").message("`tolerationSeconds` may only be set when `effect` is NoExecute"))]
 pub struct Toleration {
     /// Key of the taint. Absent, with operator `Exists`: every taint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
