@@ -5,6 +5,7 @@ pub mod images;
 pub mod mongo;
 pub mod names;
 pub mod orphans;
+pub mod ownership;
 pub mod quantity;
 pub mod resources;
 pub mod scaling;

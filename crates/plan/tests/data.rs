@@ -5,6 +5,7 @@ mod common;
 use common::valid;
 use plan::names::Part;
 use plan::orphans::{Owned, orphans};
+use plan::ownership::{self, Whose};
 use plan::resources::{self, Kind, volumes};
 use plan::secrets::{self, Content, Kept};
 use serde_json::json;
@@ -164,4 +165,34 @@ fn a_secret_whose_store_has_data_is_not_made_anew_and_one_without_is() {
     assert!(locked(&["clicks-credentials"], &volumes).unwrap().contains("data-clicks-postgres-0"));
     let said = locked(&all, &volumes).unwrap();
     assert!(said.ends_with("(config,postgres,redis,shard)'") && said.len() < 1024, "{said}");
+}
+
+#[test]
+fn an_object_is_ours_by_its_owner_or_without_one_by_its_labels_and_else_a_strangers() {
+    let pipeline = valid("{}");
+    let ours = resources::objects(&pipeline).remove(0).body;
+    let labels = ours["metadata"]["labels"].clone();
+    let of = |uid: &str, kind: &str, name: &str, labels: &serde_json::Value| {
+        json!({"metadata": {"labels": labels, "ownerReferences": [
+            {"apiVersion": crd::API_VERSION, "kind": kind, "name": name, "uid": uid}
+        ]}})
+    };
+    let none = json!(null);
+    for (object, expected) in [
+        (ours.clone(), Whose::Ours),
+        (of(common::UID, crd::KIND, "clicks", &none), Whose::Ours),
+        (of("older", crd::KIND, "clicks", &labels), Whose::Predecessors),
+        (of("older", crd::KIND, "views", &labels), Whose::Strangers),
+        (of("other", "Shop", "clicks", &labels), Whose::Strangers),
+        (json!({"metadata": {"labels": labels}}), Whose::Ours),
+        (json!({"metadata": {"labels": {"app.kubernetes.io/instance": "clicks"}}}), Whose::Strangers),
+        (json!({"metadata": {"name": "clicks-api"}}), Whose::Strangers),
+    ] {
+        assert_eq!(ownership::whose(&object, &pipeline), expected, "{object}");
+    }
+    let told = ownership::taken(Kind::ConfigMap, "clicks-postgres");
+    assert!(
+        told.message.starts_with("ConfigMap clicks-postgres exists and is not this pipeline's"),
+        "{told:?}"
+    );
 }

@@ -93,6 +93,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     };
     let acted = mongo.act(&valid, context).await?;
     let outside = outside::ask(&valid, &secrets, context).await;
+    let waits = applied.waits;
     let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
         let memory = context.memory(&key);
@@ -101,7 +102,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     };
     report::status(pipeline, &valid, &observed, context).await?;
     context.backoff.forget(&key);
-    Ok(Action::requeue(next(&valid, &observed, &mongo, acted)))
+    Ok(Action::requeue(next(&valid, &observed, &mongo, acted, waits)))
 }
 
 /// When to look again.
@@ -110,6 +111,7 @@ fn next(
     observed: &plan::status::Observed,
     mongo: &mongo::Look,
     acted: bool,
+    waits_for_others: bool,
 ) -> Duration {
     if acted {
         return NEXT_STEP;
@@ -128,6 +130,6 @@ fn next(
         .into_iter()
         .any(|pods| pods.exists && !pods.all_ready());
     let lags = observed.lag.is_some_and(|(events, _)| events != Some(0));
-    let moving = (starting || lags).then_some(MOVING);
+    let moving = (starting || lags || waits_for_others).then_some(MOVING);
     waits.into_iter().chain(moving).min().unwrap_or(STEADY)
 }

@@ -71,11 +71,14 @@ pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secr
         let keys = there.data.iter().flatten().map(|(key, _)| key.as_str());
         let lacking = missing(&wanted, keys);
         if !lacking.is_empty() {
-            lacking_all.push(format!(
-                "Secret {} lacks {}: it is never made anew, since what was set up with it would not open; restore it from a copy",
-                wanted.name,
-                lacking.join(", ")
-            ));
+            let labels = there.metadata.labels.clone().unwrap_or_default();
+            let is_ours = wanted.labels.iter().all(|(key, value)| labels.get(key) == Some(value));
+            let advice = if is_ours {
+                "it is never made anew, since what was set up with it would not open; restore it from a copy"
+            } else {
+                "it is not this pipeline's; rename one of the two or delete it"
+            };
+            lacking_all.push(format!("Secret {} lacks {}: {advice}", wanted.name, lacking.join(", ")));
         }
         secrets.values.insert(wanted.name, there);
     }
