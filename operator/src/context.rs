@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crd::EventPipeline;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use plan::absences::Absences;
 use plan::resources::volumes::Claim;
 use plan::validate::Installation;
 
@@ -39,6 +40,8 @@ pub struct Memory {
     pub applied: Applied,
     /// The claims that were found as large as they should be.
     pub claims: Vec<Claim>,
+    /// Pods that were seen to be absent.
+    pub absences: Absences,
     /// What the scaler saw last, for the status.
     pub lag: Option<(Option<i64>, crd::Certainty)>,
     /// Dead letters at the last count.

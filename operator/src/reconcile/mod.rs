@@ -97,8 +97,8 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
         let memory = context.memory(&key);
-        let memory = lock(&memory);
-        report::observed(&valid, &live, &mongo, outside, trouble, &memory)
+        let mut memory = lock(&memory);
+        report::observed(&valid, &live, &mongo, outside, trouble, &mut memory)
     };
     report::status(pipeline, &valid, &observed, context).await?;
     context.backoff.forget(&key);
