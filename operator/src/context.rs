@@ -40,6 +40,8 @@ pub struct Memory {
     pub applied: Applied,
     /// The claims that were found as large as they should be.
     pub claims: Vec<Claim>,
+    /// Whether the Deployment of the workers' name is somebody else's.
+    pub strange_workers: bool,
     /// Pods that were seen to be absent.
     pub absences: Absences,
     /// What the scaler saw last, for the status.

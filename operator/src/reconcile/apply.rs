@@ -40,7 +40,7 @@ pub async fn objects(
     context: &Context,
 ) -> Result<Done, Error> {
     let memory = context.memory(&valid.names().key());
-    let owners = owners(valid, desired, live, progress, context).await?;
+    let owners = owners(valid, desired, live, context).await?;
     let whose = |object: &Object| owners.get(&(object.kind, object.name.as_str())).copied();
     let mut done = Done {
         troubles: desired
@@ -53,7 +53,9 @@ pub async fn objects(
     // Pods would find a stranger's object in place of ours.
     let nothing_new = !done.troubles.is_empty();
     let worker = valid.names().of(Part::Worker);
-    let mut has_workers = owners.get(&(Kind::Deployment, worker.as_str())) == Some(&Whose::Ours);
+    let workers_of = owners.get(&(Kind::Deployment, worker.as_str()));
+    let mut has_workers = workers_of == Some(&Whose::Ours);
+    lock(&memory).strange_workers = workers_of == Some(&Whose::Strangers);
     for object in desired {
         let living = live.get(object.kind, &object.name);
         let known = match whose(object) {
@@ -107,13 +109,12 @@ pub async fn objects(
     Ok(done)
 }
 
-/// Whose the objects are that are there already. Those that were not found by our labels are asked for by name, once:
-/// then they are ours or a trouble.
+/// Whose the objects are that are there already. Those that were not found by our labels are asked for by name until
+/// they are made: also those that wait for the bootstrap, so that a trouble comes before it.
 async fn owners<'a>(
     valid: &ValidatedPipeline,
     desired: &'a [Object],
     live: &Live,
-    progress: Progress,
     context: &Context,
 ) -> Result<BTreeMap<(Kind, &'a str), Whose>, Error> {
     let (mut owners, mut unknown) = (BTreeMap::new(), Vec::new());
@@ -122,8 +123,7 @@ async fn owners<'a>(
             Some(living) => {
                 owners.insert((object.kind, object.name.as_str()), ownership::whose(living, valid));
             }
-            None if object.may_be_applied(false, progress) => unknown.push(object),
-            None => (),
+            None => unknown.push(object),
         }
     }
     let asked = try_join_all(unknown.into_iter().map(|object| {
@@ -155,8 +155,11 @@ async fn workers(valid: &ValidatedPipeline, live: &Live, context: &Context) -> R
     }
 }
 
-/// Sets the number of workers.
+/// Sets the number of workers, unless they are somebody else's.
 pub async fn scale(valid: &ValidatedPipeline, workers: i32, context: &Context) -> Result<(), Error> {
+    if lock(&context.memory(&valid.names().key())).strange_workers {
+        return Ok(());
+    }
     let name = valid.names().of(Part::Worker);
     let body = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
