@@ -83,7 +83,10 @@ async fn run(settings: Settings) -> Result<(), String> {
     let public = tokio::spawn(server::serve(public, routers.public, settings.limits, stop.clone()));
     let console = tokio::spawn(server::serve(console, routers.console, settings.limits, stop.clone()));
 
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => (),
+        why = stream::refused(app.redis.clone()) => return Err(why),
+    }
     app.draining.store(true, Ordering::Relaxed);
     let drained = tokio::time::timeout(settings.shutdown, async {
         let _ = tokio::join!(public, console);

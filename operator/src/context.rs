@@ -38,6 +38,8 @@ pub struct Memory {
     pub applied: Applied,
     /// What the scaler saw last, for the status.
     pub lag: Option<(Option<i64>, crd::Certainty)>,
+    /// The login that PostgreSQL took.
+    pub postgres: crate::reconcile::Taken,
     /// Dead letters at the last count.
     pub dead_letters: Option<i64>,
 }

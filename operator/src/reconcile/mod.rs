@@ -8,11 +8,13 @@ mod live;
 mod mongo;
 mod outside;
 mod pods;
+mod postgres;
 mod record;
 mod report;
 mod secrets;
 
 pub use apply::scale;
+pub use postgres::Taken;
 pub use secrets::{read as read_secret, value as secret_value};
 
 use std::sync::Arc;
@@ -91,7 +93,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
         None => apply::objects(&valid, &objects, &live, mongo.progress(), context).await?,
     };
     let acted = mongo.act(&valid, context).await?;
-    let outside = outside::ask(&valid, &secrets, context).await;
+    let outside = outside::ask(&valid, &secrets, &live, context).await;
     let trouble = secrets.trouble.or(applied.trouble);
     let observed = {
         let memory = context.memory(&key);
