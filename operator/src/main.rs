@@ -20,9 +20,17 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[],
+        prints: &[("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let (registry, metrics) = (inside::Metrics::default(), Metrics::default());
+    metrics.register(&registry);
+    metrics.ended("done");
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
