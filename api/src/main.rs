@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use api::app::{self, App, Shared};
+use api::code;
 use api::console::Console;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
@@ -29,9 +30,16 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[("--openapi", app::document)],
+        prints: &[("--openapi", app::document), ("--errors", code::table), ("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let registry = inside::Metrics::default();
+    Metrics::new(&registry).reject("missing_field");
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
