@@ -511,7 +511,7 @@ export interface components {
             /** @description Letters that could not be sent again, and why. */
             skipped: components["schemas"]["Skipped"][];
         };
-        /** @description An event as it is sent. For the document only: the body is read in one pass without it. */
+        /** @description An event as it is sent. */
         Event: {
             /**
              * @description The sender's idempotency key, at most 128 bytes. Without it the server makes one.
