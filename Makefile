@@ -66,7 +66,7 @@ lint: ## Format, clippy, tidy
 	@cargo clippy --workspace --all-targets -- -D warnings
 	@$(xtask) tidy
 
-generate: ## Make .env.example and docs/openapi.json again
+generate: ## Make .env.example, docs/openapi.json, docs/reference and the definition again
 	@$(xtask) generate
 
 bench: deps ## Figures, as ratios to redis-benchmark in the same run; as root on Debian those of the operator, too

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use api::app::{self, App, Shared};
+use api::code;
 use api::console::Console;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
@@ -29,9 +30,20 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[("--openapi", app::document)],
+        prints: &[("--openapi", app::document), ("--errors", code::table), ("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let registry = inside::Metrics::default();
+    let metrics = Metrics::new(&registry);
+    metrics.reject("missing_field");
+    metrics.problem("not_found");
+    metrics.streams.partition(0, &stream::PartitionView::default(), None);
+    metrics.streams.shards(std::iter::once(("laptop-shard-0".to_owned(), 0, 0)));
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use worker::backoff::Breaker;
 use worker::in_hand::InHand;
 use worker::insert::{Inserter, Sink};
-use worker::metrics::{BusyClock, Metrics, insert_seconds};
+use worker::metrics::{BusyClock, ClassLabel, Metrics, insert_seconds};
 use worker::partition::Partition;
 use worker::reader::BLOCK;
 use worker::settings::{Settings, SinkKind};
@@ -30,9 +30,19 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[],
+        prints: &[("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let registry = inside::Metrics::default();
+    let metrics = Metrics::default();
+    metrics.register(&registry, &insert_seconds());
+    metrics.stage("store", std::time::Instant::now());
+    let _ = metrics.dead_letters.get_or_create(&ClassLabel { class: "refused".into() });
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
