@@ -33,9 +33,9 @@ console: deps ## Tests of the console: format, types, units, size, and a real br
 	@cargo build --workspace --all-targets
 	@frontend/test.sh $(CONSOLE_ARGS)
 
-test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
+test-crash: deps ## Only whole pipelines: kill -9, full Redis, stores stopped and started, sharded clusters
 	@cargo build --workspace --all-targets
-	@$(target)/debug/xtask test --package eventpipeline-testbed
+	@$(target)/debug/xtask test --test component --test dev
 
 chart: ## Tests of the Helm chart; CHART_ARGS=--write makes its golden files again
 	@charts/test.sh $(CHART_ARGS)
