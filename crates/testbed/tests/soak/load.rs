@@ -132,11 +132,11 @@ impl Client {
             events.push(self.event("batch", (n - 1) * BATCH + 7));
             counted.repeats += 1;
         }
-        if n % BAD_EVERY == 0 {
+        if n.is_multiple_of(BAD_EVERY) {
             events.push(self.bad("bad", n));
             counted.bad += 1;
         }
-        if n % POISON_EVERY == 0 {
+        if n.is_multiple_of(POISON_EVERY) {
             let mut poison = self.event("poison", n);
             poison.json["properties"] = json!({"$set": {"n": n}});
             events.push(poison);
@@ -155,11 +155,11 @@ impl Client {
         let mut counted = Counted { good: 1, ..Counted::default() };
         let event = self.event("alone", n);
         self.send(&event, &mut counted).await;
-        if n % AGAIN_EVERY == 0 {
+        if n.is_multiple_of(AGAIN_EVERY) {
             counted.repeats += 1;
             self.send(&event, &mut counted).await;
         }
-        if n % BAD_ALONE_EVERY == 0 {
+        if n.is_multiple_of(BAD_ALONE_EVERY) {
             counted.bad += 1;
             self.send(&self.bad("bad-alone", n), &mut counted).await;
         }

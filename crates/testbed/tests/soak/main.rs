@@ -59,7 +59,7 @@ async fn two_minutes_of_load_leave_memory_flat_the_streams_empty_and_every_count
 
     let (counted, asked, ()) = tokio::join!(
         load::run(&pipeline, "soak", SOAK),
-        reads::run(&pipeline, QUESTIONS, SOAK - LAST_ANSWER),
+        reads::run(&pipeline, QUESTIONS, SOAK.saturating_sub(LAST_ANSWER)),
         watch.run(SOAK)
     );
     sent.merge(counted);

@@ -101,8 +101,8 @@ impl Watch {
 
     /// Medians of the first and the last quarter after the warm-up.
     pub fn courses(&self, how_long: Duration) -> Vec<Course> {
-        let quarter = (how_long - WARM_UP) / 4;
-        let quarters = [(WARM_UP, WARM_UP + quarter), (how_long - quarter, how_long + LOOK)];
+        let quarter = how_long.saturating_sub(WARM_UP) / 4;
+        let quarters = [(WARM_UP, WARM_UP + quarter), (how_long.saturating_sub(quarter), how_long + LOOK)];
         let course = |(name, samples): (&String, &Vec<Sample>)| {
             let median = |of: fn(&Sample) -> f64| {
                 quarters.map(|(from, to)| {
