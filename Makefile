@@ -67,7 +67,7 @@ lint: ## Format, clippy, tidy
 generate: ## Make .env.example and docs/openapi.json again
 	@$(xtask) generate
 
-bench: deps ## Figures, as ratios to redis-benchmark in the same run; as root on Debian those of the operator, too
+bench: deps ## Figures, each beside a limit or peer of the same run (3 min); as root on Debian those of the operator, too
 	@cargo build --release --workspace --bins
 	@$(target)/release/bench
 	@if [ "$$(id -u)" = 0 ]; then PROFILE=release e2e/run.sh --only scaling,figures; \
