@@ -15,7 +15,6 @@ mod watch;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use bson::{Document, doc};
 use event::keys::Keys;
 use eventpipeline::ledger::Told;
 use local::mongo::Kind;
@@ -183,13 +182,11 @@ async fn counters_are_exact(pipeline: &Pipeline, watch: &Watch, sent: &Counted) 
     assert_eq!(lost, 0, "frames are gone from the stream");
     same("worked on, by the workers", again == 0, stored, queued);
 
-    let database = pipeline.database().await;
-    let verdict = sent.ledger.verify(&database).await.unwrap();
+    // Every document is read: none is there twice, and none is another's, so documents are different events.
+    let verdict = sent.ledger.verify(&pipeline.database().await).await.unwrap();
     assert!(verdict.holds(), "the guarantee did not hold:\n{verdict}{:?}", verdict.missing);
     let poison = if pipeline.processes.stores.mongo.kind == Kind::FerretDb { sent.poison } else { 0 };
     let (events, letters) = (verdict.stored as u64, verdict.dead as u64);
     assert_eq!((events, letters, verdict.strangers), (sent.good - poison, poison, 0), "{verdict}");
     same("dead letters, by the workers", again == 0, dead, letters);
-    let documents = database.collection::<Document>("events").count_documents(doc! {}).await.unwrap();
-    assert_eq!(documents, events, "documents, and different events");
 }
