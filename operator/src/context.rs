@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crd::EventPipeline;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use plan::absences::Absences;
+use plan::resources::volumes::Claim;
 use plan::validate::Installation;
 
 use crate::backoff::Backoff;
@@ -36,6 +38,10 @@ pub struct Context {
 pub struct Memory {
     /// What was applied, so that what did not change is not sent again.
     pub applied: Applied,
+    /// The claims that were found as large as they should be.
+    pub claims: Vec<Claim>,
+    /// Pods that were seen to be absent.
+    pub absences: Absences,
     /// What the scaler saw last, for the status.
     pub lag: Option<(Option<i64>, crd::Certainty)>,
     /// The login that PostgreSQL took.

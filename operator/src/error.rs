@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crd::conditions::reasons;
+use kube::core::Status;
 use kube::runtime::controller::Action;
 use plan::status::Trouble;
 use thiserror::Error;
@@ -11,7 +12,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The API server.
-    #[error("{attempted}: {source}")]
+    #[error("{attempted}: {}", words(source))]
     Cluster {
         /// What was attempted.
         attempted: String,
@@ -28,14 +29,6 @@ pub enum Error {
     /// The bootstrap of MongoDB.
     #[error("MongoDB: {0}")]
     Bootstrap(#[from] bootstrap::Error),
-    /// A Secret of ours holds what it cannot hold.
-    #[error("Secret {secret}: {why}")]
-    Secret {
-        /// Which.
-        secret: String,
-        /// What is wrong, and what to do.
-        why: String,
-    },
     /// There is no randomness for a password.
     #[error("the machine gives no random numbers: {0}")]
     NoRandomness(String),
@@ -84,24 +77,28 @@ impl Error {
         match self {
             Self::Cluster { source, .. } => of_cluster(source),
             Self::TimedOut { .. } | Self::Bootstrap(_) | Self::NoRandomness(_) => Class::Transient,
-            Self::Secret { .. } => Class::Refused,
         }
     }
 
     /// What a person has to be told, where no later pass finds it better by itself.
     pub fn trouble(&self) -> Option<Trouble> {
         let (reason, advice) = match (self.class(), self) {
-            (_, Self::Secret { .. }) => (reasons::SECRET_MISSING, ""),
             (Class::Forbidden, Self::Cluster { source, .. }) if is_of_the_role(source) => {
                 (reasons::MISSING_PERMISSION, "; the operator's role lacks this, upgrade the chart")
             }
-            (Class::Forbidden, _) => {
-                (reasons::PODS_REFUSED, "; a quota or an admission policy refuses it: raise or change it")
-            }
-            (Class::Refused, _) => (reasons::INTERNAL_ERROR, "; please report it"),
+            (Class::Forbidden, _) => (reasons::PODS_REFUSED, OF_A_POLICY),
+            (Class::Refused, Self::Cluster { source: kube::Error::Api(status), .. }) => of_refusal(status),
+            (Class::Refused, _) => (reasons::INTERNAL_ERROR, OF_OURS),
             (Class::Conflict | Class::Transient, _) => return None,
         };
         Some(Trouble { reason, message: format!("{self}{advice}") })
+    }
+}
+
+impl Error {
+    /// What a person has to be told of; an error that passes by itself ends the pass.
+    pub fn lasting(self) -> Result<Trouble, Self> {
+        self.trouble().ok_or(self)
     }
 }
 
@@ -109,6 +106,31 @@ impl Error {
 /// cannot do what.
 fn is_of_the_role(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 401 || status.message.contains(" cannot "))
+}
+
+const OF_A_POLICY: &str = "; a quota or an admission policy refuses it: raise or change it";
+const OF_OURS: &str = "; please report it";
+
+/// Objects are made of the spec's fields: what is invalid about them is invalid there. Not so what may not be changed,
+/// which the definition and the plan see to; and policies may answer with any code.
+fn of_refusal(status: &Status) -> (&'static str, &'static str) {
+    let says = |words: &str| status.message.contains(words);
+    if says(" denied the request") || says(" denied request") {
+        (reasons::PODS_REFUSED, OF_A_POLICY)
+    } else if status.code == 422 && !says("immutable") && !says("Forbidden: updates to ") {
+        (reasons::INVALID_SPEC, "; correct the field of the spec that this comes from")
+    } else {
+        (reasons::INTERNAL_ERROR, OF_OURS)
+    }
+}
+
+/// What the API server said, without the rest of its answer.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        other => other.to_string(),
+    }
 }
 
 fn of_cluster(error: &kube::Error) -> Class {
@@ -138,8 +160,6 @@ pub async fn call<T>(
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
-
     use super::*;
 
     #[test]
@@ -168,8 +188,45 @@ mod tests {
         assert_eq!(reason(answer(403, role)), Some(reasons::MISSING_PERMISSION));
         let quota = r#"secrets "a" is forbidden: exceeded quota: few, requested: secrets=1"#;
         assert_eq!(reason(answer(403, quota)), Some(reasons::PODS_REFUSED));
-        assert_eq!(reason(answer(422, "is invalid")), Some(reasons::INTERNAL_ERROR));
+        let webhook = r#"admission webhook "a" denied the request: no"#;
+        assert_eq!(reason(answer(400, webhook)), Some(reasons::PODS_REFUSED));
+        let policy =
+            r#"secrets "a" is forbidden: ValidatingAdmissionPolicy 'b' with binding 'c' denied request: no"#;
+        assert_eq!(reason(answer(422, policy)), Some(reasons::PODS_REFUSED));
         assert_eq!(reason(answer(503, "later")), None);
+    }
+
+    #[test]
+    fn what_is_invalid_in_an_object_is_invalid_in_the_spec_and_is_told_in_the_api_servers_words() {
+        let answer = |code, message: &str| Error::Cluster {
+            attempted: "apply Service a".into(),
+            source: kube::Error::Api(Box::new(Status { code, message: message.into(), ..Status::default() })),
+        };
+        let invalid = r#"Service "a" is invalid: spec.ports[0].nodePort: Invalid value: 80: out of range"#;
+        let trouble = answer(422, invalid).trouble().unwrap();
+        assert_eq!(trouble.reason, reasons::INVALID_SPEC);
+        let told = format!("apply Service a: {invalid}; correct the field of the spec that this comes from");
+        assert_eq!(trouble.message, told);
+        for (code, message) in [
+            (422, "spec.selector: Invalid value: field is immutable"),
+            (
+                422,
+                "spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
+            ),
+            (400, "the body is no object"),
+        ] {
+            let trouble = answer(code, message).trouble().unwrap();
+            assert_eq!(trouble.reason, reasons::INTERNAL_ERROR, "{message}");
+        }
+        let silent = Error::Cluster {
+            attempted: "apply Service a".into(),
+            source: kube::Error::Api(Box::new(Status {
+                code: 503,
+                reason: "Unavailable".into(),
+                ..Status::default()
+            })),
+        };
+        assert_eq!(silent.to_string(), "apply Service a: 503 Unavailable");
     }
 
     #[test]

@@ -3,31 +3,27 @@
 {{- define "eventpipeline.rules" -}}
 - apiGroups: [eventpipeline.dev]
   resources: [eventpipelines]
-  verbs: [get, list, watch, update, patch]
+  verbs: [list, watch, patch]
 - apiGroups: [eventpipeline.dev]
   resources: [eventpipelines/status]
-  verbs: [get, update, patch]
-# Owner references that block a deletion ask for it.
-- apiGroups: [eventpipeline.dev]
-  resources: [eventpipelines/finalizers]
-  verbs: [update]
-# What pipelines are made of.
+  verbs: [patch]
+# What pipelines are made of; workloads are watched.
 - apiGroups: [""]
   resources: [configmaps, services]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [ingresses, networkpolicies]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 {{- if .Values.podMonitor.enabled }}
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 {{- end }}
 # Made once and never applied over; deleted with `deletionPolicy: Delete`.
 - apiGroups: [""]
@@ -36,11 +32,11 @@
 # Made by StatefulSets; grown, and deleted with `deletionPolicy: Delete`.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, patch, delete]
+  verbs: [list, patch, delete]
 # Why one is not ready.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

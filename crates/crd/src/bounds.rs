@@ -22,7 +22,7 @@ pub(crate) fn image(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) fn node_port(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535})
+    json_schema!({"type": "integer", "format": "int32", "minimum": 30000, "maximum": 32767})
 }
 
 /// Amounts by resource: `cpu`, `memory`, and what else a cluster has.

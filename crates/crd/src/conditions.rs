@@ -98,6 +98,8 @@ reasons! {
     CRASH_LOOPING = "CrashLooping";
     /// A Secret that is named in the spec is not there, or lacks a key.
     SECRET_MISSING = "SecretMissing";
+    /// An object that the pipeline needs has the name of somebody else's, which is left alone; the message names it.
+    NAME_TAKEN = "NameTaken";
     /// The operator may not do something that it must; the message names verb and kind.
     MISSING_PERMISSION = "MissingPermission";
     /// The operator met a state that it holds impossible; please report it.

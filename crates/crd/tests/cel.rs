@@ -28,8 +28,12 @@ fn an_empty_spec_and_a_full_one_are_taken() {
     assert_eq!(refusal("{}"), "");
     let full = "{api: {serviceType: NodePort, nodePort: 30301, allowedOrigins: ['https://a.example']}, \
                 workers: {minReplicas: 2, maxReplicas: 2}, mongodb: {membersPerShard: 3, configMembers: 3}, \
-                redis: {memory: 1Gi, storageSize: 2Gi}, ingress: {host: a.example}}";
+                redis: {memory: 1Gi, storageSize: 2Gi, tolerations: [{key: a, value: b, effect: NoExecute, \
+                tolerationSeconds: 5}, {operator: Exists}]}, ingress: {host: a.example}}";
     assert_eq!(refusal(full), "");
+    let external = "{redis: {external: {secretName: a}, partitions: 2}, postgres: {external: {secretName: b}}, \
+                    mongodb: {external: {secretName: c}, retentionDays: 7}}";
+    assert_eq!(refusal(external), "");
 }
 
 #[test]
@@ -49,9 +53,25 @@ fn what_contradicts_itself_is_refused_in_the_fields_words() {
         ("{redis: {external: {secretName: a}, resources: {}}}", "`external` may not be combined"),
         ("{postgres: {external: {secretName: a}, image: b}}", "`external` may not be combined"),
         ("{mongodb: {external: {secretName: a}, routerResources: {}}}", "`external` may not be combined"),
+        (
+            "{redis: {external: {secretName: a}, durability: Always}}",
+            "`external` may not be combined with `image`, `memory`",
+        ),
+        ("{postgres: {external: {secretName: a}, storageSize: 2Gi}}", "combined with `image`, `storageSize`"),
+        (
+            "{mongodb: {external: {secretName: a}, shards: 3}}",
+            "`external` may not be combined with `image`, `shards`",
+        ),
         ("{redis: {memory: 2Gi}}", "`storageSize` must be at least twice `memory`"),
         ("{redis: {memory: 8Mi}}", "`memory` must be at least 16Mi"),
         ("{ingress: {host: a.example}, api: {authentication: None}}", "`ingress` may not be combined"),
+        ("{postgres: {storageSize: '0'}}", "`storageSize` must be above 0"),
+        ("{mongodb: {storageSize: 0Gi}}", "`storageSize` must be above 0"),
+        ("{mongodb: {configStorageSize: 0Gi}}", "`configStorageSize` must be above 0"),
+        (
+            "{api: {tolerations: [{key: a, operator: Exists, value: b}]}}",
+            "`value` may not be set when `operator` is Exists",
+        ),
     ] {
         let said = refusal(spec);
         assert!(said.contains(words), "{spec}: {said:?}");

@@ -30,6 +30,19 @@ pub struct WantedSecret {
     pub labels: BTreeMap<String, String>,
     /// Its keys. One that exists keeps its value for ever.
     pub keys: Vec<(&'static str, Content)>,
+    /// The stores whose data were set up with it, and do not open with another.
+    pub opens: &'static [Part],
+}
+
+/// A store's volume or StatefulSet that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// As in a manifest.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The word of its part.
+    pub part: String,
 }
 
 /// What goes into a key.
@@ -59,10 +72,17 @@ pub struct RequiredSecret {
 /// The Secrets that the operator makes for a pipeline.
 pub fn wanted(pipeline: &ValidatedPipeline) -> Vec<WantedSecret> {
     let (names, spec) = (&pipeline.names, &pipeline.spec);
-    let secret = |name: String, part, keys| WantedSecret { name, labels: labels::all(pipeline, part), keys };
+    let secret = |name: String, part, opens, keys| WantedSecret {
+        name,
+        labels: labels::all(pipeline, part),
+        keys,
+        opens,
+    };
     let mut secrets = vec![secret(
         names.credentials(),
         Part::Api,
+        // The first key and the first administrator are put in once.
+        &[Part::Postgres],
         vec![
             ("api-key", Content::ApiKey),
             ("admin-email", Content::Text(ADMIN_EMAIL.to_owned())),
@@ -74,12 +94,13 @@ pub fn wanted(pipeline: &ValidatedPipeline) -> Vec<WantedSecret> {
         secrets.push(secret(
             names.of(Part::Redis),
             Part::Redis,
+            &[Part::Redis],
             vec![("password", Content::Letters(PASSWORD_CHARS))],
         ));
     }
     if spec.postgres.external.is_none() {
         let keys = vec![("password", Content::Letters(PASSWORD_CHARS))];
-        secrets.push(secret(names.of(Part::Postgres), Part::Postgres, keys));
+        secrets.push(secret(names.of(Part::Postgres), Part::Postgres, &[Part::Postgres], keys));
     }
     if spec.mongodb.external.is_none() {
         let keys = vec![
@@ -87,7 +108,7 @@ pub fn wanted(pipeline: &ValidatedPipeline) -> Vec<WantedSecret> {
             ("operator-password", Content::Letters(PASSWORD_CHARS)),
             ("password", Content::Letters(PASSWORD_CHARS)),
         ];
-        secrets.push(secret(names.mongodb_secret(), Part::Config, keys));
+        secrets.push(secret(names.mongodb_secret(), Part::Config, &[Part::Config, Part::Shard], keys));
     }
     secrets
 }
@@ -112,4 +133,34 @@ pub fn required(pipeline: &ValidatedPipeline) -> Vec<RequiredSecret> {
 pub fn missing<'a>(wanted: &WantedSecret, present: impl IntoIterator<Item = &'a str>) -> Vec<&'static str> {
     let present: Vec<&str> = present.into_iter().collect();
     wanted.keys.iter().map(|(key, _)| *key).filter(|key| !present.contains(key)).collect()
+}
+
+/// Why Secrets that are not there are not made: what was set up with each is there, and would not open with another.
+/// `None` when all of them may be made.
+pub fn locked<'a>(
+    pipeline: &str,
+    absent: impl IntoIterator<Item = &'a WantedSecret>,
+    kept: &[Kept],
+) -> Option<String> {
+    let (mut gone, mut parts) = (Vec::new(), Vec::new());
+    for wanted in absent {
+        let opens = |kept: &&Kept| wanted.opens.iter().any(|part| part.word() == kept.part);
+        if let Some(kept) = kept.iter().find(opens) {
+            gone.push(format!("Secret {} is not there, but {} {} is", wanted.name, kept.kind, kept.name));
+            parts.extend(wanted.opens.iter().map(|part| part.word()));
+        }
+    }
+    parts.sort_unstable();
+    parts.dedup();
+    (!gone.is_empty()).then(|| {
+        format!(
+            "{}: none is made anew, since data that were set up with the lost one would not open; restore it from a \
+             copy, or delete the volumes if the data are not needed: kubectl delete statefulset,pvc -l '{}={pipeline},{} \
+             in ({})'",
+            gone.join(", "),
+            labels::INSTANCE,
+            labels::COMPONENT,
+            parts.join(",")
+        )
+    })
 }

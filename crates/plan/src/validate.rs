@@ -3,16 +3,24 @@
 //! The API server has checked most of it already. It is checked again because an older definition may be installed,
 //! which lacks rules, and because objects may be older than a rule.
 
-use crd::{Authentication, ConsoleAccess, EventPipeline, EventPipelineSpec, Resources};
+use std::ops::RangeInclusive;
+
+use crd::{
+    Authentication, Component, ConsoleAccess, EventPipeline, EventPipelineSpec, Resources, Toleration,
+    TolerationOperator,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use thiserror::Error;
 
 use crate::images::Images;
 use crate::names::Names;
 use crate::quantity::{self, MIB};
+use crate::syntax;
 
 /// Below this Redis has no room for a frame of each request in flight.
 const REDIS_MEMORY_MIN: u64 = 16 * MIB;
+/// Ports of nodes that Services may have.
+const NODE_PORTS: RangeInclusive<i32> = 30_000..=32_767;
 /// A worker that waits longer for each insert is not slow but dead.
 const SLOW_INSERTS_MS_MAX: u32 = 60_000;
 
@@ -102,6 +110,29 @@ pub enum Fault {
     /// Text that is no amount.
     #[error("`{field}`: {text:?} must be an amount such as 512Mi or 2Gi")]
     NotAnAmount { field: String, text: String },
+    /// A volume of no size.
+    #[error("`{0}` must be above 0")]
+    Zero(String),
+    /// Text that is no key of a label.
+    #[error(
+        "`{field}`: the key {key:?} must be a name of at most 63 letters, digits, `-`, `_` and `.`, that begins and ends \
+         with a letter or digit, if need be with a domain and `/` before it"
+    )]
+    Key { field: String, key: String },
+    /// Text that is no value of a label.
+    #[error(
+        "`{field}`: {value:?}, the value of `{key}`, must have at most 63 letters, digits, `-`, `_` and `.`, and begin \
+         and end with a letter or digit"
+    )]
+    Value { field: String, key: String, value: String },
+    /// A resource that containers do not have.
+    #[error(
+        "`{field}`: {name:?} must be cpu, memory, ephemeral-storage or a name with a domain such as example.com/gpu"
+    )]
+    Resource { field: &'static str, name: String },
+    /// A toleration that contradicts itself.
+    #[error("`{field}`: {why}")]
+    Toleration { field: String, why: &'static str },
     /// Too little memory for the queue.
     #[error("`spec.redis.memory`: {0} must be at least 16Mi")]
     RedisMemory(String),
@@ -155,6 +186,7 @@ pub fn validate(
     ranges(spec, &mut faults);
     let redis_memory_bytes = amounts(spec, &mut faults);
     resources(spec, redis_memory_bytes, &mut faults);
+    pods(spec, &mut faults);
     outside(spec, &mut faults);
     let slow_inserts_ms = slow_inserts(pipeline, &mut faults);
     match (names, owner) {
@@ -194,6 +226,14 @@ fn ranges(spec: &EventPipelineSpec, faults: &mut Vec<Fault>) {
             faults.push(Fault::OutOfRange { field, value, least, most });
         }
     }
+    for (field, port) in
+        [("spec.api.nodePort", spec.api.node_port), ("spec.console.nodePort", spec.console.node_port)]
+    {
+        if let Some(value) = port.filter(|port| !NODE_PORTS.contains(port)) {
+            let (least, most) = NODE_PORTS.into_inner();
+            faults.push(Fault::OutOfRange { field, value, least, most });
+        }
+    }
     for (field, value) in [
         ("spec.mongodb.membersPerShard", mongodb.members_per_shard),
         ("spec.mongodb.configMembers", mongodb.config_members),
@@ -209,6 +249,8 @@ fn amounts(spec: &EventPipelineSpec, faults: &mut Vec<Fault>) -> u64 {
         let amount = quantity::whole(text);
         if amount.is_none() {
             faults.push(Fault::NotAnAmount { field: field.to_owned(), text: text.to_owned() });
+        } else if amount == Some(0) {
+            faults.push(Fault::Zero(field.to_owned()));
         }
         amount
     };
@@ -258,6 +300,9 @@ fn resources(spec: &EventPipelineSpec, redis_memory: u64, faults: &mut Vec<Fault
 /// Requests within limits. All amounts are compared in thousandths, as CPU has them.
 fn fits(field: &'static str, resources: &Resources, faults: &mut Vec<Fault>) {
     for (what, amount) in resources.requests.iter().chain(&resources.limits) {
+        if !syntax::is_resource(what) {
+            faults.push(Fault::Resource { field, name: what.clone() });
+        }
         if quantity::milli(amount).is_none() {
             faults.push(Fault::NotAnAmount { field: format!("{field}: {what}"), text: amount.clone() });
         }
@@ -273,6 +318,64 @@ fn fits(field: &'static str, resources: &Resources, faults: &mut Vec<Fault>) {
                 limit: limit.clone(),
             });
         }
+    }
+}
+
+/// What the API server would refuse in pods, under the fields that it comes from.
+fn pods(spec: &EventPipelineSpec, faults: &mut Vec<Fault>) {
+    for (part, component) in [
+        ("api", &spec.api.component),
+        ("workers", &spec.workers.component),
+        ("redis", &spec.redis.component),
+        ("postgres", &spec.postgres.component),
+        ("mongodb", &spec.mongodb.component),
+    ] {
+        labels(part, component, faults);
+        let field = || format!("spec.{part}.tolerations");
+        for toleration in &component.tolerations {
+            let (key, value) = (toleration.key.clone(), toleration.value.clone().unwrap_or_default());
+            if let Some(why) = contradiction(toleration) {
+                faults.push(Fault::Toleration { field: field(), why });
+            }
+            if let Some(key) = key.clone().filter(|key| !syntax::is_key(key)) {
+                faults.push(Fault::Key { field: field(), key });
+            }
+            if !syntax::is_value(&value) {
+                faults.push(Fault::Value { field: field(), key: key.unwrap_or_default(), value });
+            }
+        }
+    }
+}
+
+fn labels(part: &str, component: &Component, faults: &mut Vec<Fault>) {
+    let key = |field: &str, key: &str| {
+        (!syntax::is_key(key))
+            .then(|| Fault::Key { field: format!("spec.{part}.{field}"), key: key.to_owned() })
+    };
+    for (field, labels) in [("labels", &component.labels), ("nodeSelector", &component.node_selector)] {
+        faults.extend(labels.keys().filter_map(|name| key(field, name)));
+        faults.extend(labels.iter().filter(|(_, value)| !syntax::is_value(value)).map(|(key, value)| {
+            let (key, value) = (key.clone(), value.clone());
+            Fault::Value { field: format!("spec.{part}.{field}"), key, value }
+        }));
+    }
+    // Their case is not looked at.
+    let annotations = component.annotations.keys().map(|name| name.to_ascii_lowercase());
+    faults.extend(annotations.filter_map(|name| key("annotations", &name)));
+    let places = component.topology_spread.iter().map(|spread| &spread.topology_key);
+    faults.extend(places.filter_map(|name| key("topologySpread", name)));
+}
+
+fn contradiction(toleration: &Toleration) -> Option<&'static str> {
+    let exists = toleration.operator == TolerationOperator::Exists;
+    if exists && toleration.value.is_some() {
+        Some("`value` may not be set when `operator` is Exists")
+    } else if !exists && toleration.key.is_none() {
+        Some("`key` must be set unless `operator` is Exists")
+    } else if toleration.toleration_seconds.is_some() && toleration.effect.as_deref() != Some("NoExecute") {
+        Some("`tolerationSeconds` may only be set when `effect` is NoExecute")
+    } else {
+        None
     }
 }
 

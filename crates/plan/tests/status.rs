@@ -254,3 +254,11 @@ fn scaling_says_whether_it_follows_the_lag_and_what_is_not_obeyed() {
         scaled.message
     );
 }
+
+#[test]
+fn troubles_are_told_together() {
+    let trouble = |reason, message: &str| Trouble { reason, message: message.into() };
+    assert_eq!(Trouble::all([]), None);
+    let all = Trouble::all([trouble(reasons::PODS_REFUSED, "a"), trouble(reasons::INVALID_SPEC, "b")]);
+    assert_eq!(all, Some(trouble(reasons::PODS_REFUSED, "a; b")));
+}

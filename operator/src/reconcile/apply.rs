@@ -1,13 +1,18 @@
 //! Server-side apply of a pipeline's objects, in order; what is left over from an older spec goes. Makes no choices.
 
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use plan::names::Part;
+use plan::ownership::{self, Whose};
 use plan::resources::worker::{WorkerReplicas, replicas};
 use plan::resources::{Kind, Object, Progress, labels, volumes};
 use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::live::{Live, api};
 use crate::context::{Context, lock};
@@ -20,8 +25,10 @@ pub const MANAGER: &str = "eventpipeline-operator";
 /// What came of it.
 #[derive(Default)]
 pub struct Done {
-    /// What the API server refused for good.
-    pub trouble: Option<Trouble>,
+    /// What the API server refused for good, and what is somebody else's.
+    pub troubles: Vec<Trouble>,
+    /// Whether a deleted pipeline's objects are waited for to go.
+    pub waits: bool,
 }
 
 /// Applies what differs from what was applied before, and deletes orphans.
@@ -33,10 +40,28 @@ pub async fn objects(
     context: &Context,
 ) -> Result<Done, Error> {
     let memory = context.memory(&valid.names().key());
-    let (mut done, mut stores_changed) = (Done::default(), false);
+    let owners = owners(valid, desired, live, progress, context).await?;
+    let whose = |object: &Object| owners.get(&(object.kind, object.name.as_str())).copied();
+    let mut done = Done {
+        troubles: desired
+            .iter()
+            .filter(|object| whose(object) == Some(Whose::Strangers))
+            .map(|object| ownership::taken(object.kind, &object.name))
+            .collect(),
+        waits: owners.values().any(|whose| *whose == Whose::Predecessors),
+    };
+    // Pods would find a stranger's object in place of ours.
+    let nothing_new = !done.troubles.is_empty();
+    let worker = valid.names().of(Part::Worker);
+    let mut has_workers = owners.get(&(Kind::Deployment, worker.as_str())) == Some(&Whose::Ours);
     for object in desired {
         let living = live.get(object.kind, &object.name);
-        if !object.may_be_applied(living.is_some(), progress) {
+        let known = match whose(object) {
+            Some(Whose::Ours) => true,
+            Some(Whose::Predecessors | Whose::Strangers) => continue,
+            None => false,
+        };
+        if !object.may_be_applied(living.is_some(), progress) || (nothing_new && !known) {
             continue;
         }
         let object = living
@@ -49,7 +74,8 @@ pub async fn objects(
         }
         let api = api(&context.client, valid, object.kind);
         let attempted = format!("apply {} {}", object.kind.word(), object.name);
-        let how = PatchParams::apply(MANAGER).force();
+        // What came since it was looked for is not taken over: it is a conflict.
+        let how = PatchParams { force: known, ..PatchParams::apply(MANAGER) };
         let patched =
             call(attempted, async { api.patch(&object.name, &how, &Patch::Apply(&object.body)).await }).await;
         match patched {
@@ -57,18 +83,15 @@ pub async fn objects(
                 context.metrics.writes.inc();
                 let now = serde_json::to_value(now).unwrap_or_default();
                 lock(&memory).applied.note(object.kind, &object.name, &object.body, &now);
-                stores_changed |= object.kind == Kind::StatefulSet;
+                has_workers |= object.kind == Kind::Deployment && object.name == worker;
             }
-            Err(error) => match error.trouble() {
-                Some(trouble) => done.trouble = Some(trouble),
-                None => return Err(error),
-            },
+            Err(error) => done.troubles.push(error.lasting()?),
         }
     }
-    workers(valid, live, progress, context).await?;
-    if stores_changed {
-        grow_claims(valid, context).await?;
+    if has_workers {
+        workers(valid, live, context).await?;
     }
+    done.troubles.extend(grow_claims(valid, desired, live, context).await?);
     for orphan in plan::orphans::orphans(desired, &live.owned(), &valid.owner().uid) {
         let api = api(&context.client, valid, orphan.kind);
         let attempted = format!("delete {} {}", orphan.kind.word(), orphan.name);
@@ -84,19 +107,44 @@ pub async fn objects(
     Ok(done)
 }
 
-/// The number of workers where it is not the lag's: by the scaler's field manager, which is the one writer of it.
-async fn workers(
+/// Whose the objects are that are there already. Those that were not found by our labels are asked for by name, once:
+/// then they are ours or a trouble.
+async fn owners<'a>(
     valid: &ValidatedPipeline,
+    desired: &'a [Object],
     live: &Live,
     progress: Progress,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<BTreeMap<(Kind, &'a str), Whose>, Error> {
+    let (mut owners, mut unknown) = (BTreeMap::new(), Vec::new());
+    for object in desired {
+        match live.get(object.kind, &object.name) {
+            Some(living) => {
+                owners.insert((object.kind, object.name.as_str()), ownership::whose(living, valid));
+            }
+            None if object.may_be_applied(false, progress) => unknown.push(object),
+            None => (),
+        }
+    }
+    let asked = try_join_all(unknown.into_iter().map(|object| {
+        let api = api(&context.client, valid, object.kind);
+        async move {
+            let attempted = format!("read {} {}", object.kind.word(), object.name);
+            let there = call(attempted, async { api.get_opt(&object.name).await }).await?;
+            Ok::<_, Error>(there.map(|there| (object, there)))
+        }
+    }));
+    for (object, there) in asked.await?.into_iter().flatten() {
+        let there = serde_json::to_value(there).unwrap_or_default();
+        owners.insert((object.kind, object.name.as_str()), ownership::whose(&there, valid));
+    }
+    Ok(owners)
+}
+
+/// The number of workers where it is not the lag's: by the scaler's field manager, which is the one writer of it.
+async fn workers(valid: &ValidatedPipeline, live: &Live, context: &Context) -> Result<(), Error> {
     let name = valid.names().of(Part::Worker);
     let living = live.get(Kind::Deployment, &name);
-    let sharded = valid.spec().mongodb.external.is_some() || progress.collections_sharded;
-    if living.is_none() && !sharded {
-        return Ok(());
-    }
     let there = living.and_then(|living| living["spec"]["replicas"].as_i64());
     match replicas(valid) {
         WorkerReplicas::Fixed(wanted) if there != Some(i64::from(wanted)) => {
@@ -123,28 +171,45 @@ pub async fn scale(valid: &ValidatedPipeline, workers: i32, context: &Context) -
     Ok(())
 }
 
-/// Volumes never shrink; those that are to be larger are told so.
-async fn grow_claims(valid: &ValidatedPipeline, context: &Context) -> Result<(), Error> {
-    use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+/// Volumes never shrink; those that are to be larger are told so. Once all are, nobody asks until a size or a store's
+/// pods change.
+async fn grow_claims(
+    valid: &ValidatedPipeline,
+    desired: &[Object],
+    live: &Live,
+    context: &Context,
+) -> Result<Vec<Trouble>, Error> {
+    let wanted = volumes::claims(desired);
+    let sets = desired.iter().filter(|object| object.kind == Kind::StatefulSet);
+    let memory = context.memory(&valid.names().key());
+    let known = lock(&memory).claims == wanted;
+    if known && volumes::stand(sets.filter_map(|set| live.get(set.kind, &set.name))) {
+        return Ok(Vec::new());
+    }
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), valid.names().namespace());
     let ours = labels::of_pipeline(valid.names().pipeline());
     let list =
         call("list persistentvolumeclaims", async { api.list(&ListParams::default().labels(&ours)).await })
             .await?;
-    let wanted = volumes::claims(valid);
-    for claim in &list.items {
-        let name = claim.metadata.name.clone().unwrap_or_default();
-        let value = serde_json::to_value(claim).unwrap_or_default();
-        let present = value["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default();
-        let growth: Option<Value> =
-            wanted.iter().find(|wanted| wanted.name == name).and_then(|wanted| wanted.growth(present));
-        if let Some(growth) = growth {
-            call(format!("grow {name}"), async {
-                api.patch(&name, &PatchParams::default(), &Patch::Merge(&growth)).await
-            })
-            .await?;
-            context.metrics.writes.inc();
+    let size = |claim: PersistentVolumeClaim| {
+        let asked = claim.spec?.resources?.requests?.remove("storage")?;
+        Some((claim.metadata.name?, asked.0))
+    };
+    let present: Vec<(String, String)> = list.items.into_iter().filter_map(size).collect();
+    let growth = volumes::growth(&wanted, &present);
+    let mut troubles = Vec::new();
+    for (name, patch) in &growth.patches {
+        let how = PatchParams::default();
+        let grown = call(format!("grow PersistentVolumeClaim {name}"), async {
+            api.patch(name, &how, &Patch::Merge(patch)).await
+        });
+        match grown.await {
+            Ok(_) => {
+                context.metrics.writes.inc();
+            }
+            Err(error) => troubles.push(error.lasting()?),
         }
     }
-    Ok(())
+    lock(&memory).claims = if growth.settled { wanted } else { Vec::new() };
+    Ok(troubles)
 }

@@ -28,6 +28,14 @@ impl Live {
         self.objects.get(&(kind, name.to_owned()))
     }
 
+    /// Those of a kind, with their names.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&str, &Value)> {
+        self.objects
+            .iter()
+            .filter(move |((of, _), _)| *of == kind)
+            .map(|((_, name), value)| (name.as_str(), value))
+    }
+
     /// All of them, with their owners.
     pub fn owned(&self) -> Vec<Owned> {
         let owned = |((kind, name), value): (&(Kind, String), &Value)| Owned {

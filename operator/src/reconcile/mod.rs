@@ -25,6 +25,7 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use plan::mongo::{Pace, Step};
 use plan::resources;
+use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
 
 use crate::context::{Context, key, lock};
@@ -94,15 +95,16 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     };
     let acted = mongo.act(&valid, context).await?;
     let outside = outside::ask(&valid, &secrets, &live, context).await;
-    let trouble = secrets.trouble.or(applied.trouble);
+    let waits = applied.waits;
+    let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
         let memory = context.memory(&key);
-        let memory = lock(&memory);
-        report::observed(&valid, &live, &mongo, outside, trouble, &memory)
+        let mut memory = lock(&memory);
+        report::observed(&valid, &live, &mongo, outside, trouble, &mut memory)
     };
     report::status(pipeline, &valid, &observed, context).await?;
     context.backoff.forget(&key);
-    Ok(Action::requeue(next(&valid, &observed, &mongo, acted)))
+    Ok(Action::requeue(next(&valid, &observed, &mongo, acted, waits)))
 }
 
 /// When to look again.
@@ -111,6 +113,7 @@ fn next(
     observed: &plan::status::Observed,
     mongo: &mongo::Look,
     acted: bool,
+    waits_for_others: bool,
 ) -> Duration {
     if acted {
         return NEXT_STEP;
@@ -129,6 +132,6 @@ fn next(
         .into_iter()
         .any(|pods| pods.exists && !pods.all_ready());
     let lags = observed.lag.is_some_and(|(events, _)| events != Some(0));
-    let moving = (starting || lags).then_some(MOVING);
+    let moving = (starting || lags || waits_for_others).then_some(MOVING);
     waits.into_iter().chain(moving).min().unwrap_or(STEADY)
 }

@@ -18,7 +18,7 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than so many dead letters are not counted out.
 const COUNT_MAX: u64 = 100_000;
 
-/// What was seen, and what comes next. Empty where MongoDB is external or its pods are not made yet.
+/// What was seen, and what comes next. Empty where MongoDB is external, its pods are not made yet or its Secret is lost.
 pub struct Look(Option<Seen>);
 
 struct Seen {
@@ -113,13 +113,14 @@ pub async fn look(
     if valid.spec().mongodb.external.is_some() || live.get(Kind::StatefulSet, &set).is_none() {
         return Ok(Look(None));
     }
-    let value = |key: &str| {
-        secrets.value(&secret, key).ok_or_else(|| Error::Secret {
-            secret: secret.clone(),
-            why: format!("it lacks the key {key}; restore it from a copy"),
-        })
+    let value = |key: &str| secrets.value(&secret, key);
+    let (Some(key_file), Some(operator), Some(password)) =
+        (value("keyfile"), value("operator-password"), value("password"))
+    else {
+        // The trouble with the Secret says so; without it no server can be asked.
+        return Ok(Look(None));
     };
-    let login = bootstrap::Login::new(&value("keyfile")?, &value("operator-password")?, &value("password")?)?;
+    let login = bootstrap::Login::new(&key_file, &operator, &password)?;
     let wanted = wanted(valid);
     let record = record(valid, context);
     let observed = bootstrap::observe(&wanted, &login, &record).await?;
@@ -127,7 +128,7 @@ pub async fn look(
     let standing = progress(&wanted, &observed, &step);
     let settled = step == Step::Ready;
     if settled {
-        let count = dead_letters(valid, &value("operator-password")?).await;
+        let count = dead_letters(valid, &operator).await;
         let memory = context.memory(&valid.names().key());
         lock(&memory).dead_letters = count;
     }

@@ -3,6 +3,7 @@
 use crd::conditions::reasons;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use plan::absences::{self, Absences};
 use plan::names::Part;
 use plan::resources::{Kind, labels};
 use plan::status::{Pods, Trouble};
@@ -14,12 +15,19 @@ use super::live::Live;
 /// A pod without a node is given this long: volumes are made, nodes come.
 const UNSCHEDULED_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
+/// The pods of StatefulSets that are not there.
+pub fn absent(live: &Live) -> Vec<String> {
+    let pods = live.pods.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
+    let sets = live.of_kind(Kind::StatefulSet);
+    let replicas = |set: &Value| set["spec"]["replicas"].as_i64().unwrap_or(1);
+    sets.flat_map(|(name, set)| absences::absent(name, replicas(set), &pods).collect::<Vec<_>>()).collect()
+}
+
 /// The pods of a part: all its workloads together, as the shards are.
-pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, now: Timestamp) -> Pods {
-    let workloads: Vec<(Kind, &Value)> = names(valid, part)
-        .into_iter()
-        .filter_map(|(kind, name)| Some((kind, live.get(kind, &name)?)))
-        .collect();
+pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, absences: &Absences, now: Timestamp) -> Pods {
+    let names = names(valid, part);
+    let workloads: Vec<(Kind, &Value)> =
+        names.iter().filter_map(|(kind, name)| Some((*kind, live.get(*kind, name)?))).collect();
     let mut pods = Pods { exists: !workloads.is_empty(), up_to_date: true, ..Pods::default() };
     for (kind, workload) in &workloads {
         let (spec, status) = (&workload["spec"], &workload["status"]);
@@ -33,11 +41,13 @@ pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, now: Timestamp) ->
         pods.up_to_date &= seen && revision && number(&status["updatedReplicas"]) == wanted;
     }
     let refused = workloads.iter().find_map(|(_, workload)| refused(workload));
+    let absent = || names.iter().find_map(|(_, name)| absences.trouble(name, now));
     let mut own = live.pods.iter().filter(|pod| {
         pod.metadata.labels.as_ref().and_then(|l| l.get(labels::COMPONENT)).map(String::as_str)
             == Some(part.word())
     });
-    pods.trouble = own.find_map(|pod| trouble(pod, storage_class(valid, part), now)).or(refused);
+    pods.trouble =
+        own.find_map(|pod| trouble(pod, storage_class(valid, part), now)).or(refused).or_else(absent);
     pods
 }
 
@@ -52,7 +62,7 @@ fn names(valid: &ValidatedPipeline, part: Part) -> Vec<(Kind, String)> {
     }
 }
 
-/// A Deployment whose pods are refused says so; a StatefulSet only in Events.
+/// A Deployment whose pods are refused says so.
 fn refused(workload: &Value) -> Option<Trouble> {
     let conditions = workload["status"]["conditions"].as_array()?;
     let failure = conditions.iter().find(|c| c["type"] == "ReplicaFailure" && c["status"] == "True")?;

@@ -34,10 +34,11 @@ pub fn observed(
     mongo: &Look,
     outside: Answers,
     trouble: Option<Trouble>,
-    memory: &Memory,
+    memory: &mut Memory,
 ) -> Observed {
     let now = Timestamp::now();
-    let pods = |part| pods::of(valid, live, part, now);
+    memory.absences.see(pods::absent(live), now);
+    let pods = |part| pods::of(valid, live, part, &memory.absences, now);
     Observed {
         redis: Store { pods: pods(Part::Redis), answer: outside.redis },
         postgres: Store { pods: pods(Part::Postgres), answer: outside.postgres },

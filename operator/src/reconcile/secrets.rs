@@ -1,14 +1,16 @@
-//! Secrets: made once when they are absent, never applied over. Those of external stores are the user's.
+//! Secrets: made once when they are absent and no data need the lost ones, never applied over. Those of external stores are the user's.
 
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crd::conditions::reasons;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
-use plan::secrets::{Content, WantedSecret, missing, required, wanted};
+use kube::api::{ListParams, ObjectMeta, PostParams};
+use plan::resources::labels;
+use plan::secrets::{Content, Kept, WantedSecret, locked, missing, required, wanted};
 use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
 
@@ -42,24 +44,41 @@ pub async fn read(namespace: &str, name: &str, context: &Context) -> Result<Opti
     call(format!("read Secret {name}"), async { api.get_opt(name).await }).await
 }
 
-/// Makes those that are absent, and reads all.
+/// Makes those that are absent, unless data are there that were set up with them, and reads all.
 pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secrets, Error> {
     let namespace = valid.names().namespace();
     let mut secrets = Secrets::default();
     let mut lacking_all = Vec::new();
+    let (mut present, mut absent) = (Vec::new(), Vec::new());
     for wanted in wanted(valid) {
-        let there = match read(namespace, &wanted.name, context).await? {
-            Some(there) => there,
-            None => create(valid, &wanted, context).await?,
-        };
+        match read(namespace, &wanted.name, context).await? {
+            Some(there) => present.push((wanted, there)),
+            None => absent.push(wanted),
+        }
+    }
+    if !absent.is_empty() {
+        match locked(valid.names().pipeline(), &absent, &kept(valid, context).await?) {
+            Some(why) => lacking_all.push(why),
+            None => {
+                for wanted in absent {
+                    let made = create(valid, &wanted, context).await?;
+                    present.push((wanted, made));
+                }
+            }
+        }
+    }
+    for (wanted, there) in present {
         let keys = there.data.iter().flatten().map(|(key, _)| key.as_str());
         let lacking = missing(&wanted, keys);
         if !lacking.is_empty() {
-            lacking_all.push(format!(
-                "Secret {} lacks {}: it is never made anew, since what was set up with it would not open; restore it from a copy",
-                wanted.name,
-                lacking.join(", ")
-            ));
+            let labels = there.metadata.labels.clone().unwrap_or_default();
+            let is_ours = wanted.labels.iter().all(|(key, value)| labels.get(key) == Some(value));
+            let advice = if is_ours {
+                "it is never made anew, since what was set up with it would not open; restore it from a copy"
+            } else {
+                "it is not this pipeline's; rename one of the two or delete it"
+            };
+            lacking_all.push(format!("Secret {} lacks {}: {advice}", wanted.name, lacking.join(", ")));
         }
         secrets.values.insert(wanted.name, there);
     }
@@ -79,6 +98,31 @@ pub async fn ensure(valid: &ValidatedPipeline, context: &Context) -> Result<Secr
         secrets.trouble = Some(Trouble { reason: reasons::SECRET_MISSING, message: lacking_all.join("; ") });
     }
     Ok(secrets)
+}
+
+/// Volumes and StatefulSets of the pipeline's stores. What is being deleted already goes, and its data with it.
+async fn kept(valid: &ValidatedPipeline, context: &Context) -> Result<Vec<Kept>, Error> {
+    let namespace = valid.names().namespace();
+    let ours = ListParams::default().labels(&labels::of_pipeline(valid.names().pipeline()));
+    let of = |kind, meta: ObjectMeta| {
+        let part = meta.labels?.remove(labels::COMPONENT)?;
+        meta.deletion_timestamp.is_none().then(|| Kept { kind, name: meta.name.unwrap_or_default(), part })
+    };
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), namespace);
+    let claims = call("list persistentvolumeclaims", async { claims.list(&ours).await }).await?;
+    let sets: Api<StatefulSet> = Api::namespaced(context.client.clone(), namespace);
+    let sets = call("list statefulsets", async { sets.list(&ours).await }).await?;
+    // A predecessor's goes by itself.
+    let own = |meta: &ObjectMeta| meta.owner_references.iter().flatten().any(|o| o.uid == valid.owner().uid);
+    Ok(claims
+        .into_iter()
+        .filter_map(|claim| of("PersistentVolumeClaim", claim.metadata))
+        .chain(
+            sets.into_iter()
+                .filter(|set| own(&set.metadata))
+                .filter_map(|set| of("StatefulSet", set.metadata)),
+        )
+        .collect())
 }
 
 async fn create(

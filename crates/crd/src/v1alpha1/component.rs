@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,12 +58,13 @@ pub struct Resources {
 }
 
 /// A taint that is put up with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.value) || self.operator != 'Exists'").message("`value` may not be set when `operator` is Exists"))]
 pub struct Toleration {
     /// Key of the taint. Absent, with operator `Exists`: every taint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 316))]
+    #[schemars(length(min = 1, max = 316))]
     pub key: Option<String>,
     /// Whether the taint must have this value, or only exist.
     #[serde(default)]

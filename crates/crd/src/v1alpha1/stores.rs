@@ -20,7 +20,7 @@ pub struct External {
 /// Redis: the queue between the API and the workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations))").message("`external` may not be combined with `image`, `resources`, `storageClassName` or where pods run: these are of a Redis that the operator manages"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.memory == '512Mi' && self.storageSize == '2Gi' && self.durability == 'EverySecond')").message("`external` may not be combined with `image`, `memory`, `storageSize`, `durability`, `resources`, `storageClassName` or where pods run: these are of a Redis that the operator manages"))]
 #[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: events that are queued would be left behind"))]
 #[x_kube(validation = Rule::new("self.partitions >= oldSelf.partitions").message("`partitions` may not be reduced: events queued in the partitions that go would be left behind"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
@@ -69,10 +69,11 @@ pub enum Durability {
 /// PostgreSQL: people and API keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations))").message("`external` may not be combined with `image`, `resources`, `storageClassName` or where pods run: these are of a PostgreSQL that the operator manages"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.storageSize == '1Gi')").message("`external` may not be combined with `image`, `storageSize`, `resources`, `storageClassName` or where pods run: these are of a PostgreSQL that the operator manages"))]
 #[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: people and API keys would be left behind"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volume would have to move"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity('0')) > 0").message("`storageSize` must be above 0"))]
 pub struct Postgres {
     /// PostgreSQL of somebody else, 15 or newer, in place of a managed one. Key `url` of the Secret: `postgres://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use serde_json::Value;
 
 use crate::names::Part;
 use crate::validate::ValidatedPipeline;
@@ -54,6 +55,11 @@ pub fn text(selector: &Map) -> String {
 /// What selects every object of a pipeline: for finding orphans, Secrets and volumes.
 pub fn of_pipeline(pipeline: &str) -> String {
     format!("{MANAGED_BY}={MANAGER},{NAME}={APP},{INSTANCE}={pipeline}")
+}
+
+/// Whether an object has the labels by which a pipeline's are selected.
+pub fn are_of(labels: &Value, pipeline: &str) -> bool {
+    labels[MANAGED_BY] == MANAGER && labels[NAME] == APP && labels[INSTANCE] == pipeline
 }
 
 /// Metadata of an owned object.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::object::{Kind, Object};
 use super::workload::DATA;
 use crate::quantity;
-use crate::validate::ValidatedPipeline;
 
 /// A claim as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +24,8 @@ impl Claim {
     }
 }
 
-/// Every claim of a pipeline's stores.
-pub fn claims(pipeline: &ValidatedPipeline) -> Vec<Claim> {
-    let objects = super::objects(pipeline);
+/// Every claim of the stores among these objects.
+pub fn claims(objects: &[Object]) -> Vec<Claim> {
     let sets = objects.iter().filter(|object| object.kind == Kind::StatefulSet);
     sets.flat_map(|set| {
         let spec = &set.body["spec"];
@@ -39,6 +37,40 @@ pub fn claims(pipeline: &ValidatedPipeline) -> Vec<Claim> {
         (0..spec["replicas"].as_i64().unwrap_or_default()).map(claim).collect::<Vec<_>>()
     })
     .collect()
+}
+
+/// What to do about claims, given the size of each that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// What to apply, by name.
+    pub patches: Vec<(String, Value)>,
+    /// Whether all of them are there, and as large as they should be.
+    pub settled: bool,
+}
+
+/// Compares claims with those that are there, name and size. One that is not there will be made by its StatefulSet,
+/// perhaps of an older size.
+pub fn growth(wanted: &[Claim], present: &[(String, String)]) -> Growth {
+    let mut growth = Growth { patches: Vec::new(), settled: true };
+    for claim in wanted {
+        match present.iter().find(|(name, _)| *name == claim.name) {
+            Some((_, size)) => {
+                let patch = claim.growth(size);
+                growth.patches.extend(patch.map(|patch| (claim.name.clone(), patch)));
+            }
+            None => growth.settled = false,
+        }
+    }
+    growth.settled &= growth.patches.is_empty();
+    growth
+}
+
+/// Whether every store among the objects has its pods: a volume is made anew only for a pod that starts.
+pub fn stand<'a>(sets: impl IntoIterator<Item = &'a Value>) -> bool {
+    sets.into_iter().all(|set| {
+        let number = |value: &Value| value.as_i64().unwrap_or_default();
+        number(&set["status"]["readyReplicas"]) >= number(&set["spec"]["replicas"])
+    })
 }
 
 /// The StatefulSet with the templates that the living one was made with: an apply with others is refused.

@@ -56,6 +56,15 @@ pub struct Trouble {
     pub message: String,
 }
 
+impl Trouble {
+    /// All of them in one, under the first one's reason.
+    pub fn all(troubles: impl IntoIterator<Item = Self>) -> Option<Self> {
+        troubles
+            .into_iter()
+            .reduce(|all, next| Self { message: format!("{}; {}", all.message, next.message), ..all })
+    }
+}
+
 /// Redis or PostgreSQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
