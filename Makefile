@@ -35,9 +35,9 @@ console: deps ## Tests of the console: format, types, units, size, and a real br
 	@cargo build --workspace --all-targets
 	@frontend/test.sh $(CONSOLE_ARGS)
 
-test-crash: deps ## Only the faults: kill -9, full Redis, stores stopped and started
+test-crash: deps ## Only whole pipelines: kill -9, full Redis, stores stopped and started, sharded clusters
 	@cargo build --workspace --all-targets
-	@$(target)/debug/xtask test --package eventpipeline-testbed
+	@$(target)/debug/xtask test --test component --test dev
 
 chart: ## Tests of the Helm chart; CHART_ARGS=--write makes its golden files again
 	@charts/test.sh $(CHART_ARGS)
@@ -66,10 +66,10 @@ lint: ## Format, clippy, tidy
 	@cargo clippy --workspace --all-targets -- -D warnings
 	@$(xtask) tidy
 
-generate: ## Make .env.example and docs/openapi.json again
+generate: ## Make .env.example, docs/openapi.json, docs/reference and the definition again
 	@$(xtask) generate
 
-bench: deps ## Figures, as ratios to redis-benchmark in the same run; as root on Debian those of the operator, too
+bench: deps ## Figures, each beside a limit or peer of the same run (3 min); as root on Debian those of the operator, too
 	@cargo build --release --workspace --bins
 	@$(target)/release/bench
 	@if [ "$$(id -u)" = 0 ]; then PROFILE=release e2e/run.sh --only scaling,figures; \

@@ -15,7 +15,7 @@ e2e/cluster/build.sh helm
 chart=charts/eventpipeline golden=charts/golden
 definition=$chart/files/eventpipelines.yaml
 alerts=$chart/files/alerts.yaml dashboard=$chart/dashboards/eventpipeline.json
-runbooks=docs/runbooks conditions=crates/crd/src/conditions.rs
+runbooks=docs/runbooks metrics=docs/reference/metrics.md conditions=crates/crd/src/conditions.rs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Nothing of this user's helm, and no cluster that a kubeconfig names.
@@ -208,11 +208,10 @@ expressions_can_be_read() {
   [ "$(grep -c record: "$work/panels.yaml")" -ge 20 ]
   promtool check rules "$work/panels.yaml"
 }
-# A name that no program serves would make an alert that never fires. A gauge is served under its own name; counters
-# and histograms get an ending. Of names that are not ours only none is used: what is neither a label, a function nor a
-# word of the language must be ours.
+# A name that no program serves would make an alert that never fires. $metrics is made of what the programs serve. Of names
+# that are not ours only none is used: what is neither a label, a function nor a word of the language must be ours.
 metrics_exist() {
-  local name base field seen=0
+  local name seen=0
   for name in $({ of_alerts; of_dashboard; } | sed -E 's/"[^"]*"//g; s/\{[^}]*\}//g; s/\[[^]]*\]//g; s/(by|on|ignoring|group_left) *\([^)]*\)//g' |
     sed -E 's/label_values\(([a-z_]+), *[a-z]+\)/\1/; s/[a-z_]+ *\(/(/g' | grep -oE '[A-Za-z_$][A-Za-z_]*' | sort -u); do
     case $name in
@@ -221,16 +220,10 @@ metrics_exist() {
       *) echo "$name is no metric of ours"; return 1 ;;
     esac
     seen=$((seen + 1))
-    base=$(sed -E 's/_(total|bucket|sum|count)$//' <<<"$name")
-    # The process's own CPU time has its unit told apart.
-    grep -rqE --include='*.rs' "\"(${base}|${base%_seconds})\"" api/src worker/src operator/src crates/service/src ||
-      { echo "$name is served by no program"; return 1; }
-    field=${base#eventpipeline_*_}
     case $name in
-      process_*) continue ;;
-      *_total | *_bucket | *_sum | *_count) ! grep -rqE --include=metrics.rs "pub $field: Gauge," api/src worker/src operator/src ;;
-      *) grep -rqE --include=metrics.rs "pub $field: Gauge," api/src worker/src operator/src ;;
-    esac || { echo "$name: a gauge has no ending, a counter has _total, a histogram _bucket, _sum or _count"; return 1; }
+      *_bucket | *_sum | *_count) grep -qF "| \`${name%_*}\` | histogram |" $metrics ;;
+      *) grep -qE "^\| \`$name\` \| (counter|gauge) \|" $metrics ;;
+    esac || { echo "$name is not in $metrics: counters have _total there, histograms are used with _bucket, _sum or _count"; return 1; }
   done
   [ $seen -ge 15 ]
 }

@@ -12,7 +12,6 @@ cluster=eventpipeline # as kind-config.yaml names it
 namespace=e2e
 builder=rust:1.95.0-bookworm # the release of the images' base, so that its libc is the one that is linked to
 parts=(operator api worker)
-images=(eventpipeline.dev/{operator,api,worker}:e2e)
 
 what=all
 case "${1:-}" in up | check | down) what=$1; shift ;; esac
@@ -57,11 +56,13 @@ trap 'rm -f "$KUBECONFIG"' EXIT
 kind export kubeconfig --name "$cluster" --kubeconfig "$KUBECONFIG" >/dev/null
 
 programs
-for image in "${images[@]}"; do
-  docker build --quiet --target "$image" --tag "eventpipeline.dev/$image:e2e" images >/dev/null
+images=()
+for part in "${parts[@]}"; do
+  image=eventpipeline.dev/$part:e2e
+  docker build --quiet --target "$part" --tag "$image" images >/dev/null
+  images+=("$image")
 done
-
-kind load docker-image --name "$cluster" "${images[@]/*/eventpipeline.dev/&:e2e}"
+kind load docker-image --name "$cluster" "${images[@]}"
 
 values=charts/eventpipeline/ci/kind-values.yaml
 if [ "$what" != up ]; then

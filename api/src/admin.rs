@@ -3,12 +3,13 @@
 use accounts::{Actor, LoginError, Origin, Scope};
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::ingest::body;
 use crate::problem::Problem;
 use crate::settings::Limits;
@@ -41,11 +42,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if error.inner().is_data() {
             let pointer = pointer(&error.path().to_string(), &detail);
             let detail = in_json_words(&detail);
-            return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer);
+            return Problem::new(Code::InvalidField, detail).at(pointer);
         }
-        Problem::bad_request("invalid_json", format!("the body is no JSON: {detail}"))
+        Problem::new(Code::InvalidJson, format!("the body is no JSON: {detail}"))
     })?;
-    json.end().map_err(|_| Problem::bad_request("invalid_json", "there is more after the JSON value"))?;
+    json.end().map_err(|_| Problem::new(Code::InvalidJson, "there is more after the JSON value"))?;
     Ok(value)
 }
 
@@ -142,17 +143,17 @@ impl From<accounts::Error> for Problem {
             E::Unavailable(_) => {
                 tracing::warn!("{detail}");
                 let detail = "PostgreSQL is out of reach; what was asked may or may not have happened, look before you ask again";
-                Self::unavailable("accounts_unavailable", detail, RETRY_AFTER_SECONDS)
+                Self::unavailable(Code::AccountsUnavailable, detail, RETRY_AFTER_SECONDS)
             }
-            E::NotAnnounced => Self::unavailable("change_not_announced", detail, RETRY_AFTER_SECONDS),
-            E::Busy => Self::unavailable("busy", detail, 1),
+            E::NotAnnounced => Self::unavailable(Code::ChangeNotAnnounced, detail, RETRY_AFTER_SECONDS),
+            E::Busy => Self::unavailable(Code::Busy, detail, 1),
             E::NotFound(_) => Self::not_found(detail),
-            E::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", detail).at("/email"),
-            E::LastAdmin => Self::new(StatusCode::CONFLICT, "last_admin", detail),
-            E::Full { .. } => Self::new(StatusCode::CONFLICT, "limit_reached", detail),
+            E::EmailTaken => Self::new(Code::EmailTaken, detail).at("/email"),
+            E::LastAdmin => Self::new(Code::LastAdmin, detail),
+            E::Full { .. } => Self::new(Code::LimitReached, detail),
             E::Invalid { field, reason } => {
                 let pointer = if field == "body" { String::new() } else { format!("/{field}") };
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", reason).at(pointer)
+                Self::new(Code::InvalidField, reason).at(pointer)
             }
             E::System(_) | E::Database(_) => internal(&detail),
         }
@@ -165,7 +166,7 @@ pub fn not_read(error: accounts::Error) -> Problem {
         accounts::Error::Unavailable(why) => {
             tracing::warn!("PostgreSQL is out of reach: {why}");
             let detail = "PostgreSQL is out of reach, so this cannot be answered now; ask again";
-            Problem::unavailable("accounts_unavailable", detail, RETRY_AFTER_SECONDS)
+            Problem::unavailable(Code::AccountsUnavailable, detail, RETRY_AFTER_SECONDS)
         }
         error => error.into(),
     }
@@ -175,12 +176,11 @@ impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         let detail = error.to_string();
         match error {
-            LoginError::WrongCredentials => Self::unauthorized("wrong_credentials", detail),
+            LoginError::WrongCredentials => Self::unauthorized(Code::WrongCredentials, detail),
             LoginError::Throttled(wait) => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins", detail)
-                    .retry_after(wait.as_secs().max(1))
+                Self::new(Code::TooManyLogins, detail).retry_after(wait.as_secs().max(1))
             }
-            LoginError::Busy => Self::unavailable("busy", detail, 1),
+            LoginError::Busy => Self::unavailable(Code::Busy, detail, 1),
             LoginError::Store(error) => not_read(error),
         }
     }
@@ -190,7 +190,7 @@ impl From<LoginError> for Problem {
 pub fn internal(detail: &str) -> Problem {
     tracing::error!("{detail}");
     let detail = "the server failed at this; its log has the reason under this request's id";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    Problem::new(Code::Internal, detail)
 }
 
 #[cfg(test)]

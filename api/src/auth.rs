@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use accounts::{Accounts, KeyFacts, Person, Role, Scope};
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 
 use crate::app::Shared;
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::session;
 
@@ -34,7 +35,7 @@ impl Caller {
             Self::Key(_) => format!("this API key lacks the scope `{}`", scope.name()),
             Self::Person(_) => "this needs the role `admin`".to_owned(),
         };
-        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+        Err(Problem::new(Code::Forbidden, detail))
     }
 }
 
@@ -70,7 +71,7 @@ fn credential(parts: &Parts) -> Result<&str, Problem> {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
             _ => {
                 return Err(Problem::unauthorized(
-                    "credential_malformed",
+                    Code::CredentialMalformed,
                     "Authorization is `Bearer <key or token>`",
                 ));
             }
@@ -78,13 +79,14 @@ fn credential(parts: &Parts) -> Result<&str, Problem> {
         None => None,
     };
     match (key, bearer) {
-        (Some(key), Some(bearer)) if key != bearer => {
-            Err(Problem::unauthorized("credential_malformed", "X-Api-Key and Authorization differ; send one"))
-        }
+        (Some(key), Some(bearer)) if key != bearer => Err(Problem::unauthorized(
+            Code::CredentialMalformed,
+            "X-Api-Key and Authorization differ; send one",
+        )),
         (Some(credential), _) | (None, Some(credential)) if !credential.is_empty() => Ok(credential),
         _ => session::credential(parts)?.ok_or_else(|| {
             let detail = "send an API key as X-Api-Key, or a key or token as Authorization: Bearer";
-            Problem::unauthorized("credential_missing", detail)
+            Problem::unauthorized(Code::CredentialMissing, detail)
         }),
     }
 }

@@ -270,6 +270,6 @@ mod tests {
         );
         assert!(String::from_utf8(body).unwrap().contains("npm --prefix frontend run build"));
         let fault = Console::load("/nowhere").err().unwrap();
-        assert!(fault.starts_with("CONSOLE_DIR=/nowhere: "), "{fault}");
+        assert!(fault.starts_with("CONSOLE_DIR=/nowhere holds no index.html"), "{fault}");
     }
 }

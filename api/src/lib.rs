@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub mod code;
 pub mod console;
 pub mod ingest;
 pub mod letters;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use accounts::Accounts;
 use api::app::{self, App, Shared};
+use api::code;
 use api::console::Console;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
@@ -29,9 +30,20 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[("--openapi", app::document)],
+        prints: &[("--openapi", app::document), ("--errors", code::table), ("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let registry = inside::Metrics::default();
+    let metrics = Metrics::new(&registry);
+    metrics.reject("missing_field");
+    metrics.problem("not_found");
+    metrics.streams.partition(0, &stream::PartitionView::default(), None);
+    metrics.streams.shards(std::iter::once(("laptop-shard-0".to_owned(), 0, 0)));
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
@@ -83,7 +95,10 @@ async fn run(settings: Settings) -> Result<(), String> {
     let public = tokio::spawn(server::serve(public, routers.public, settings.limits, stop.clone()));
     let console = tokio::spawn(server::serve(console, routers.console, settings.limits, stop.clone()));
 
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => (),
+        why = stream::refused(app.redis.clone()) => return Err(why),
+    }
     app.draining.store(true, Ordering::Relaxed);
     let drained = tokio::time::timeout(settings.shutdown, async {
         let _ = tokio::join!(public, console);

@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// What the caller prefers.
@@ -26,7 +27,7 @@ impl Prefer {
                         let detail = format!("ack={other} cannot be had here; ack=queued can");
                         return Err(Problem {
                             parameter: Some("Prefer".into()),
-                            ..Problem::bad_request("ack_unavailable", detail)
+                            ..Problem::new(Code::AckUnavailable, detail)
                         });
                     }
                     // RFC 7240: preferences that are not known are ignored.

@@ -14,6 +14,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
+
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// Of a batch's refused events, this many are listed; `errorCount` has the number of all.
@@ -72,15 +74,16 @@ pub struct ProblemItem {
 }
 
 impl Problem {
-    /// A problem that sending again does not mend, unless the status says otherwise.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem; its code says the status and whether sending again can mend it.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let status = code.status();
         Self {
-            kind: format!("https://eventpipeline.dev/problems/{code}"),
+            kind: format!("https://eventpipeline.dev/problems/{}", code.as_str()),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            code,
+            code: code.as_str(),
             detail: detail.into(),
-            retryable: matches!(status.as_u16(), 408 | 429 | 503 | 504) || code == "body_cut",
+            retryable: code.retryable(),
             pointer: None,
             parameter: None,
             errors: Vec::new(),
@@ -90,24 +93,27 @@ impl Problem {
         }
     }
 
-    /// 400: the request cannot be understood.
-    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, detail)
-    }
-
     /// 400 for a query parameter or a header.
     pub fn bad_parameter(parameter: &'static str, detail: impl Into<String>) -> Self {
-        Self { parameter: Some(parameter.into()), ..Self::bad_request("bad_parameter", detail) }
+        Self { parameter: Some(parameter.into()), ..Self::new(Code::BadParameter, detail) }
     }
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+        Self::new(Code::NotFound, detail)
     }
 
     /// 503 with the seconds to wait.
-    pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after_seconds: u64) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
+    pub fn unavailable(code: Code, detail: impl Into<String>, retry_after_seconds: u64) -> Self {
+        Self::new(code, detail).retry_after(retry_after_seconds)
+    }
+
+    /// The other status that the code comes with, where it has two.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.title = status.canonical_reason().unwrap_or("Error");
+        self.status = status.as_u16();
+        self
     }
 
     /// Names the place in the body.
@@ -153,11 +159,11 @@ impl From<accounts::AuthError> for Problem {
     fn from(error: accounts::AuthError) -> Self {
         use accounts::AuthError as E;
         let code = match error {
-            E::Malformed => "credential_malformed",
-            E::Unknown => "credential_unknown",
-            E::Revoked => "credential_revoked",
-            E::Expired => "token_expired",
-            E::Unavailable => return Self::unavailable("accounts_unavailable", error.to_string(), 2),
+            E::Malformed => Code::CredentialMalformed,
+            E::Unknown => Code::CredentialUnknown,
+            E::Revoked => Code::CredentialRevoked,
+            E::Expired => Code::TokenExpired,
+            E::Unavailable => return Self::unavailable(Code::AccountsUnavailable, error.to_string(), 2),
         };
         Self::unauthorized(code, error.to_string())
     }
@@ -165,8 +171,8 @@ impl From<accounts::AuthError> for Problem {
 
 impl Problem {
     /// 401 with the challenge that RFC 9110 asks for.
-    pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code, detail).header(header::WWW_AUTHENTICATE, "Bearer")
+    pub fn unauthorized(code: Code, detail: impl Into<String>) -> Self {
+        Self::new(code, detail).header(header::WWW_AUTHENTICATE, "Bearer")
     }
 }
 
@@ -180,5 +186,5 @@ pub async fn no_such_path() -> Problem {
 /// The answer to a method that a path does not take; the router adds `Allow`.
 pub async fn no_such_method() -> Problem {
     let detail = "this path does not take this method; see the Allow header";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    Problem::new(Code::MethodNotAllowed, detail)
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Parameters of one request, at most: twice what any route has.
@@ -32,7 +33,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let bad = |detail: &str| Problem::bad_request("bad_query", detail);
+        let bad = |detail: &str| Problem::new(Code::BadQuery, detail);
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| bad("the query is not name=value pairs"))?;
         // What was no UTF-8 has become U+FFFD; it must not find what somebody called so.
@@ -128,8 +129,8 @@ impl Params {
             Some((name, _)) => {
                 let name: String = name.chars().take(60).collect();
                 let detail = format!("there is no query parameter `{name}` here");
-                let problem = Problem::bad_request("unknown_parameter", detail);
-                Err(Problem { parameter: Some(name.clone().into()), ..problem })
+                let problem = Problem::new(Code::UnknownParameter, detail);
+                Err(Problem { parameter: Some(name.into()), ..problem })
             }
         }
     }
@@ -144,7 +145,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(Problem::bad_request("bad_path", "the path is not UTF-8")),
+            Err(_) => Err(Problem::new(Code::BadPath, "the path is not UTF-8")),
         }
     }
 }

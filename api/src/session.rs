@@ -3,10 +3,11 @@
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// The cookie's name.
@@ -45,7 +46,7 @@ pub fn credential(parts: &Parts) -> Result<Option<&str>, Problem> {
     }
     let detail = "a change by a session needs the header X-Requested-With and a page of this origin; \
                   programs send a key or a token instead";
-    Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail))
+    Err(Problem::new(Code::CrossSite, detail))
 }
 
 /// The header, and what the browser itself says of the page: `Sec-Fetch-Site`, or of an older browser `Origin`.

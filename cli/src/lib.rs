@@ -5,6 +5,7 @@ pub mod dev;
 pub mod ledger;
 pub mod load;
 pub mod manifest;
+pub mod reference;
 pub mod scale;
 pub mod secrets;
 pub mod sender;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use eventpipeline::{check, dev, load, scale, status};
+use clap::{CommandFactory, Parser, Subcommand};
+use eventpipeline::{check, dev, load, reference, scale, status};
 
 /// `EventPipeline`: events in, each stored once.
 #[derive(Parser)]
@@ -38,6 +38,9 @@ enum Command {
     },
     /// Print the version.
     Version,
+    /// Print this reference in Markdown.
+    #[command(hide = true)]
+    Reference,
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,10 @@ fn main() -> ExitCode {
             Command::Scale(options) => scale::command(&options).await.map(|()| true),
             Command::Stop { data } => dev::stop(&data).await.map(|()| true),
             Command::Reset { data } => dev::reset(&data).await.map(|()| true),
+            Command::Reference => {
+                println!("{}", reference::page(Cli::command()));
+                Ok(true)
+            }
             Command::Version => {
                 println!("eventpipeline {}", env!("CARGO_PKG_VERSION"));
                 Ok(true)

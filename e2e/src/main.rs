@@ -130,6 +130,8 @@ async fn run(options: &Options) -> Result<bool> {
         if wanted(Scenario::Steady) {
             steady::run(&world, &mut report).await;
         }
+        let what = "the namespaces of the other pipelines went with all that was in them";
+        report.check(what, world.left_are_gone()).await;
         if options.only.contains(&Scenario::Figures) {
             figures::run(&world, &mut report).await;
         }

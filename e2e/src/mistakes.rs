@@ -33,11 +33,7 @@ pub async fn run(world: &World, report: &mut Report) {
     let what = "an operator that finds an older definition says so, and how to upgrade it";
     // On the heap: it holds the whole definition.
     tell(report, what, Box::pin(older_definition(world))).await;
-    let gone = async {
-        world.cluster.delete_namespace(world::MISTAKES).await?;
-        world.cluster.namespace_gone(world::MISTAKES).await
-    };
-    report.check("all of it is deleted again", gone).await;
+    report.check("all of it is told to go", world.leave(world::MISTAKES)).await;
 }
 
 /// A check that ends with words for people.
@@ -123,6 +119,7 @@ async fn refused(world: &World, report: &mut Report) {
     });
     let wrong = async {
         for (name, url) in [
+            ("accounts", format!("postgres://eventpipeline:wrong@{}:5432/eventpipeline", theirs("postgres"))),
             ("queue", format!("redis://:wrong@{}:6379", theirs("redis"))),
             ("documents", format!("mongodb://a:wrong@{}:27017/?authSource=admin", theirs("router"))),
         ] {
@@ -131,10 +128,11 @@ async fn refused(world: &World, report: &mut Report) {
         pipeline.apply(&manifest(&pipeline.name, &spec)).await?;
         let reason = reasons::AUTHENTICATION_FAILED;
         let redis = pipeline.says(types::REDIS_READY, "False", reason, &["password"]).await?;
+        let postgres = pipeline.says(types::POSTGRES_READY, "False", reason, &["password"]).await?;
         let mongodb = pipeline.says(types::MONGODB_READY, "False", reason, &["password"]).await?;
-        Ok(format!("{redis}\n{mongodb}"))
+        Ok(format!("{redis}\n{postgres}\n{mongodb}"))
     };
-    tell(report, "a wrong password in a Secret is told as such, for Redis and for MongoDB", wrong).await;
+    tell(report, "a wrong password in a Secret is told as such, for each of the stores", wrong).await;
     let image = pipeline.says(types::API_AVAILABLE, "False", reasons::IMAGE_PULL_FAILED, &["nowhere"]);
     tell(report, "an image that is not there is named", image).await;
     let stalled = pipeline.says(types::STALLED, "True", reasons::IMAGE_PULL_FAILED, &["nowhere"]);

@@ -83,6 +83,20 @@ impl World {
         Sender::new(&self.api, &key).map_err(Error::http("make a client of the API"))
     }
 
+    /// Asks for a namespace to be deleted that no scenario needs any more. It takes its time, so nobody waits here: the
+    /// namespace controller looks again only when pods have used half of their grace.
+    pub async fn leave(&self, namespace: &str) -> Result<()> {
+        self.cluster.delete_namespace(namespace).await
+    }
+
+    /// Waits until the namespaces that were left are gone, with all that was in them.
+    pub async fn left_are_gone(&self) -> Result<()> {
+        for namespace in [ASLEEP, INTERRUPTED, MISTAKES] {
+            self.cluster.namespace_gone(namespace).await?;
+        }
+        Ok(())
+    }
+
     /// Takes over what a load was told, and holds all that was ever sent against what is stored.
     pub async fn stored_once(&mut self, outcome: Outcome) -> Result<String> {
         let (sent, took) = (outcome.sent, outcome.took.as_secs_f64());

@@ -46,6 +46,8 @@ pub struct Memory {
     pub absences: Absences,
     /// What the scaler saw last, for the status.
     pub lag: Option<(Option<i64>, crd::Certainty)>,
+    /// The login that PostgreSQL took.
+    pub postgres: crate::reconcile::Taken,
     /// Dead letters at the last count.
     pub dead_letters: Option<i64>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use operator::context::Context;
-use operator::metrics::Metrics;
+use operator::metrics::{Metrics, Share};
 use operator::settings::Settings;
 use operator::{controller, leader, scaler};
 use service::program::Program;
@@ -20,9 +20,21 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[],
+        prints: &[("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let (registry, metrics) = (inside::Metrics::default(), Metrics::default());
+    metrics.register(&registry);
+    metrics.ended("ok");
+    metrics.count_scaling("up", "BacklogAboveTarget");
+    let mut share = Share::new(&metrics);
+    share.set_workers(0, 0);
+    share.set_conditions(std::iter::once(("Ready", "True")));
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {

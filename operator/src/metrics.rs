@@ -121,7 +121,12 @@ impl Metrics {
     /// Counts a decision that changed the number of workers.
     pub fn scaled(&self, decision: &Decision) {
         let direction = if decision.desired > decision.current { "up" } else { "down" };
-        self.scalings.get_or_create(&Scaled { direction, reason: decision.reason.word() }).inc();
+        self.count_scaling(direction, decision.reason.word());
+    }
+
+    /// Likewise, in words.
+    pub fn count_scaling(&self, direction: &'static str, reason: &'static str) {
+        self.scalings.get_or_create(&Scaled { direction, reason }).inc();
     }
 
     /// Counts a pass.

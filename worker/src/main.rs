@@ -10,12 +10,13 @@ use redis::aio::ConnectionManager;
 use service::lifecycle::{Unprepared, wait_for};
 use service::program::Program;
 use service::{inside, lifecycle};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use worker::backoff::Breaker;
 use worker::in_hand::InHand;
 use worker::insert::{Inserter, Sink};
-use worker::metrics::{BusyClock, Metrics, insert_seconds};
+use worker::metrics::{BusyClock, ClassLabel, Metrics, insert_seconds};
 use worker::partition::Partition;
 use worker::reader::BLOCK;
 use worker::settings::{Settings, SinkKind};
@@ -29,9 +30,19 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: Settings::read,
         telemetry: |settings| &settings.telemetry,
-        prints: &[],
+        prints: &[("--metrics", metrics)],
     };
     program.main(run)
+}
+
+/// What `--metrics` prints. Labels are seen once there is a child.
+fn metrics() -> String {
+    let registry = inside::Metrics::default();
+    let metrics = Metrics::default();
+    metrics.register(&registry, &insert_seconds());
+    metrics.stage("store", std::time::Instant::now());
+    let _ = metrics.dead_letters.get_or_create(&ClassLabel { class: "refused".into() });
+    registry.described()
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
@@ -74,6 +85,8 @@ async fn run(settings: Settings) -> Result<(), String> {
     });
     let give_up = CancellationToken::new();
     let partitions = TaskTracker::new();
+    let mut refusals = JoinSet::new();
+    refusals.spawn(stream::refused(redis.clone()));
     for n in 0..settings.redis_partitions {
         let Some(blocking) = wait_for("Redis", &stop, || async {
             stream::connect_blocking(&settings.redis_url, BLOCK)
@@ -84,6 +97,7 @@ async fn run(settings: Settings) -> Result<(), String> {
         else {
             return Ok(());
         };
+        refusals.spawn(stream::refused(blocking.clone()));
         let partition = Arc::new(Partition {
             keys: Keys::new(&settings.pipeline, n),
             name: settings.name.clone(),
@@ -101,7 +115,10 @@ async fn run(settings: Settings) -> Result<(), String> {
     started.store(true, Ordering::Relaxed);
     tracing::info!(pipeline = settings.pipeline, name = settings.name, "taking frames");
 
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => (),
+        Some(Ok(why)) = refusals.join_next() => return Err(why),
+    }
     started.store(false, Ordering::Relaxed);
     if tokio::time::timeout(settings.shutdown, partitions.wait()).await.is_err() {
         tracing::warn!("frames were still in hand after SHUTDOWN_SECONDS; they are handed back");

@@ -1,6 +1,6 @@
 //! Files that are made and not written: `.env.example` from the settings of the services, `docs/openapi.json` from
-//! the API's handlers, `crds/eventpipelines.yaml` from the types. The built binaries print the first two, so this needs
-//! no part of theirs.
+//! the API's handlers, `crds/eventpipelines.yaml` from the types, `docs/reference/` from all of these. The built binaries
+//! print what only they know, so this needs no part of theirs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::reference;
+
 const SERVICES: [&str; 3] = ["api", "worker", "operator"];
+const API: &str = "eventpipeline-api";
 
 /// What each generated file should hold now.
 fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
@@ -17,12 +20,25 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
         "# Every setting of the services, with its default or an example. Made by `cargo xtask generate`; do not edit.\n",
     );
     for service in SERVICES {
-        let lines = print(root, service, "--settings")?;
+        let lines = print(root, &format!("eventpipeline-{service}"), "--settings")?;
         example.extend(["\n# ---- ", service, " ----\n", &lines]);
     }
+    let mut settings = Vec::new();
+    let mut metrics = Vec::new();
+    for service in SERVICES {
+        settings.push((service, print(root, &format!("eventpipeline-{service}"), "--settings-table")?));
+        metrics.push((service, print(root, &format!("eventpipeline-{service}"), "--metrics")?));
+    }
+    let document = print(root, API, "--openapi")?;
     Ok(vec![
         (".env.example", example),
-        ("docs/openapi.json", print(root, "api", "--openapi")?),
+        ("docs/reference/http.md", reference::http::page(&document)?),
+        ("docs/reference/errors.md", reference::errors::page(&print(root, API, "--errors")?)),
+        ("docs/reference/eventpipeline.md", reference::crd::page(root, &kubernetes_api()?)),
+        ("docs/reference/cli.md", print(root, "eventpipeline", "reference")?),
+        ("docs/openapi.json", document),
+        ("docs/reference/settings.md", reference::settings::page(&settings)),
+        ("docs/reference/metrics.md", reference::metrics::page(&metrics)),
         ("crds/eventpipelines.yaml", definition()?),
         // Helm reads nothing outside a chart.
         ("charts/eventpipeline/files/eventpipelines.yaml", definition()?),
@@ -31,14 +47,17 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
 
 /// The definition as users apply it.
 fn definition() -> Result<String, String> {
-    let failed = |error: String| format!("the definition could not be written as YAML: {error}");
-    let value = serde_json::to_value(crd::definition()).map_err(|error| failed(error.to_string()))?;
-    let yaml = serde_yaml::to_string(&sorted(value)).map_err(|error| failed(error.to_string()))?;
+    let yaml = serde_yaml::to_string(&sorted(kubernetes_api()?))
+        .map_err(|error| format!("the definition could not be written as YAML: {error}"))?;
     Ok(format!("# Made by `cargo xtask generate`; do not edit.\n{yaml}"))
 }
 
+fn kubernetes_api() -> Result<Value, String> {
+    serde_json::to_value(crd::definition()).map_err(|error| format!("the definition is no JSON: {error}"))
+}
+
 /// With keys in the order of the alphabet: what other crates ask of `serde_json` changes the order that maps have.
-fn sorted(value: Value) -> Value {
+pub fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
             let entries: BTreeMap<String, Value> =
@@ -62,10 +81,10 @@ fn build(root: &Path) -> Result<(), String> {
     }
 }
 
-fn print(root: &Path, service: &str, flag: &str) -> Result<String, String> {
+fn print(root: &Path, program: &str, flag: &str) -> Result<String, String> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), std::path::PathBuf::from);
-    let program = target.join("debug").join(format!("eventpipeline-{service}"));
+    let program = target.join("debug").join(program);
     // Without the environment: what is printed is the same on every machine.
     let output = Command::new(&program).arg(flag).env_clear().current_dir(root).output();
     let output = output.map_err(|error| format!("{} {flag} could not be run: {error}", program.display()))?;

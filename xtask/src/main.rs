@@ -1,6 +1,7 @@
 //! Checks and makes files of this repository: `cargo xtask tidy`, `generate`, `test`.
 
 mod generate;
+mod reference;
 mod test;
 mod tidy;
 

@@ -3,10 +3,11 @@
 use std::io::Read;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::settings::Limits;
 
@@ -36,9 +37,9 @@ pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Resul
     let collected = collected.await.map_err(|_| {
         let seconds = limits.body_timeout.as_secs();
         let detail = format!("the body did not arrive within {seconds} s; nothing was queued");
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
+        Problem::new(Code::BodyTimeout, detail)
     })?;
-    if collected.as_ref().is_err_and(|problem| problem.code == "body_too_large") {
+    if collected.as_ref().is_err_and(|problem| problem.code == Code::BodyTooLarge.as_str()) {
         discard(&mut body, limits.body_bytes_max).await;
     }
     let wire = collected?;
@@ -48,7 +49,7 @@ pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Resul
         encoding if wire.len() <= INFLATE_INLINE_BYTES => inflate(encoding, &wire, inflated_max),
         encoding => tokio::task::spawn_blocking(move || inflate(encoding, &wire, inflated_max))
             .await
-            .unwrap_or_else(|_| Err(Problem::bad_request("bad_encoding", "the body could not be inflated"))),
+            .unwrap_or_else(|_| Err(Problem::new(Code::BadEncoding, "the body could not be inflated"))),
     }
 }
 
@@ -70,11 +71,8 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         format!("Content-Type is {given}")
     };
-    let problem = Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        format!("{detail}; send application/json in UTF-8"),
-    );
+    let problem =
+        Problem::new(Code::UnsupportedMediaType, format!("{detail}; send application/json in UTF-8"));
     Err(problem.header(header::ACCEPT, "application/json"))
 }
 
@@ -86,7 +84,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
         "zstd" => Ok(Encoding::Zstd),
         _ => {
             let detail = format!("Content-Encoding is {given}; send gzip, zstd or none");
-            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail);
+            let problem = Problem::new(Code::UnsupportedEncoding, detail);
             Err(problem.header(header::ACCEPT_ENCODING, "gzip, zstd"))
         }
     }
@@ -96,7 +94,7 @@ async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Resu
     let too_large = || {
         let detail =
             format!("the body is above {bytes_max} bytes, the most that is taken here; send less at a time");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        Problem::new(Code::BodyTooLarge, detail)
     };
     let said = headers
         .get(header::CONTENT_LENGTH)
@@ -108,8 +106,7 @@ async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Resu
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Problem::bad_request("body_cut", "the connection ended within the body"))?;
+        let frame = frame.map_err(|_| Problem::new(Code::BodyCut, "the connection ended within the body"))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + pieces.len() + data.len() > bytes_max {
             return Err(too_large());
@@ -146,7 +143,7 @@ async fn discard(body: &mut Body, bytes_max: usize) {
 
 fn inflate(encoding: Encoding, wire: &[u8], bytes_max: usize) -> Result<Bytes, Problem> {
     let bad =
-        |_| Problem::bad_request("bad_encoding", "the body is not what its Content-Encoding says, or is cut");
+        |_| Problem::new(Code::BadEncoding, "the body is not what its Content-Encoding says, or is cut");
     let mut out = Vec::with_capacity((wire.len() * 4).min(bytes_max));
     let limit = bytes_max as u64 + 1;
     match encoding {
@@ -164,7 +161,7 @@ fn inflate(encoding: Encoding, wire: &[u8], bytes_max: usize) -> Result<Bytes, P
         let detail = format!(
             "the body inflates to more than {bytes_max} bytes, the most that is taken here; send less at a time"
         );
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "inflated_too_large", detail));
+        return Err(Problem::new(Code::InflatedTooLarge, detail));
     }
     Ok(out.into())
 }

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use crate::admin::{Json, not_read, request_id};
 use crate::app::Shared;
 use crate::auth::{Caller, Credential};
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::session;
 
@@ -226,7 +227,7 @@ async fn logout(headers: HeaderMap) -> Result<Response, Problem> {
     // Another site cannot sign a person out, either.
     if !session::is_console(&headers) {
         let detail = "signing out is for a browser's session and needs the header X-Requested-With";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
+        return Err(Problem::new(Code::CrossSite, detail));
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().extend(session::no_cookie(&headers).map(|cookie| (header::SET_COOKIE, cookie)));
@@ -289,7 +290,7 @@ impl FromRequestParts<Shared> for Owner {
             Caller::Person(person) => Ok(Self(person)),
             Caller::Key(_) => {
                 let detail = "settings belong to a person; sign in and send the token";
-                Err(Problem::new(StatusCode::FORBIDDEN, "people_only", detail))
+                Err(Problem::new(Code::PeopleOnly, detail))
             }
         }
     }

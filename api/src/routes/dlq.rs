@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use crate::admin::{Admin, Json, origin};
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::ingest::{Failure, unix_ms};
 pub use crate::letters::{DeadLetter, Letter};
 use crate::letters::{Filter, Group, Payload, StatusFilter, closing, groups};
@@ -193,7 +194,11 @@ async fn replay(
         match letter.events() {
             Ok(own) => events.extend(own.into_iter().map(|(id, bytes)| (id, bytes.to_vec()))),
             Err(why) => {
-                skipped.push(Skipped { id: letter.summary().id, code: "undecodable", detail: why });
+                skipped.push(Skipped {
+                    id: letter.summary().id,
+                    code: Code::Undecodable.as_str(),
+                    detail: why,
+                });
                 continue;
             }
         }
@@ -244,7 +249,7 @@ async fn discard(
 async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Problem> {
     let full = || {
         Problem::unavailable(
-            "queue_full",
+            Code::QueueFull,
             "Redis is full; replay again later",
             app.pressure.retry_after_seconds(),
         )
@@ -259,7 +264,7 @@ async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Prob
         Ok(Err(failure @ Failure::Disk)) => Err(not_queued(app, failure)),
         Ok(Err(Failure::Unavailable)) | Err(_) => {
             let detail = "Redis did not take all of it; replay again, what was queued is not stored twice";
-            Err(Problem::unavailable("queue_unavailable", detail, app.pressure.retry_after_seconds()))
+            Err(Problem::unavailable(Code::QueueUnavailable, detail, app.pressure.retry_after_seconds()))
         }
     }
 }

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::admin::internal;
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::openapi::Paging;
 use crate::problem::Problem;
 use crate::query::{Cursor, Id, Params};
@@ -249,14 +250,14 @@ async fn seen(app: &Shared, id: EventId) -> Result<bool, Problem> {
     let (now, before): (bool, bool) = pipe.query_async(&mut app.redis.clone()).await.map_err(|error| {
         tracing::warn!(%error, "Redis did not answer a query");
         let detail = "not stored; Redis does not answer now, so whether the event waits there is not known";
-        Problem::unavailable("queue_unavailable", detail, RETRY_AFTER_SECONDS)
+        Problem::unavailable(Code::QueueUnavailable, detail, RETRY_AFTER_SECONDS)
     })?;
     Ok(now || before)
 }
 
 /// Waits for MongoDB, within limits, and says what it means when it fails.
 pub async fn answer<T>(query: impl Future<Output = mongodb::error::Result<T>>) -> Result<T, Problem> {
-    let away = |detail: &str| Problem::unavailable("store_unavailable", detail, RETRY_AFTER_SECONDS);
+    let away = |detail: &str| Problem::unavailable(Code::StoreUnavailable, detail, RETRY_AFTER_SECONDS);
     match tokio::time::timeout(ANSWER_TIMEOUT, query).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if store::class(&error) == store::Class::Transient => {

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// The routes of this file.
@@ -39,7 +40,7 @@ async fn live() -> Json<Word> {
 async fn ready(State(app): State<Shared>) -> Result<Json<Word>, Problem> {
     match app.ready() {
         Ok(()) => Ok(Json(Word { status: "ready" })),
-        Err(why) => Err(Problem::unavailable("not_ready", why, app.pressure.retry_after_seconds())),
+        Err(why) => Err(Problem::unavailable(Code::NotReady, why, app.pressure.retry_after_seconds())),
     }
 }
 

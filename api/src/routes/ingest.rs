@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use event::parse::{Accepted, BodyError, Context, Parsed};
-use event::{Code, Reject, doc, parse};
+use event::{Reject, doc, parse};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::app::{DISK, Shared};
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::ingest::{Failure, Outcome, Ticket, body, unix_ms};
 use crate::prefer::Prefer;
 use crate::problem::{ERRORS_LISTED_MAX, Problem, ProblemItem};
@@ -31,10 +32,13 @@ pub fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(one)).routes(routes!(batch))
 }
 
-/// An event as it is sent. For the document only: the body is read in one pass without it.
+/// An event as it is sent.
 #[derive(ToSchema)]
 #[schema(as = Event)]
-#[allow(dead_code, reason = "describes the body in the OpenAPI document")]
+#[allow(
+    dead_code,
+    reason = "only described in the OpenAPI document; the body is read in one pass without it"
+)]
 struct EventBody {
     /// The sender's idempotency key, at most 128 bytes. Without it the server makes one.
     #[schema(value_type = String, required = false, example = "order-4711-paid", min_length = 1, max_length = 128)]
@@ -122,10 +126,10 @@ async fn one(
     let accepted = match parsed.events.first() {
         Some(Ok(accepted)) => accepted,
         Some(Err(reject)) => {
-            app.metrics.reject(reject.code.as_str());
+            app.metrics.reject(Code::from(reject.code).as_str());
             return Err(refused_event(reject));
         }
-        None => return Err(Problem::bad_request("invalid_json", "the body is empty")),
+        None => return Err(Problem::new(Code::InvalidJson, "the body is empty")),
     };
     let outcomes = request.queue(&parsed, &caller).await?;
     let status = match outcomes.first() {
@@ -161,7 +165,7 @@ async fn batch(
     let parsed =
         parse::batch(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
     for reject in parsed.events.iter().filter_map(|event| event.as_ref().err()) {
-        app.metrics.reject(reject.code.as_str());
+        app.metrics.reject(Code::from(reject.code).as_str());
     }
     let outcomes = request.queue(&parsed, &caller).await?;
     let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
@@ -202,7 +206,7 @@ impl<'a> Request<'a> {
         let prefer = Prefer::read(headers)?;
         if app.limits.stopped {
             let detail = "this pipeline is stopped (desiredState: Stopped); nothing was queued";
-            return Err(Problem::unavailable("ingest_stopped", detail, STOPPED_RETRY_AFTER_SECONDS));
+            return Err(Problem::unavailable(Code::IngestStopped, detail, STOPPED_RETRY_AFTER_SECONDS));
         }
         if app.pressure.is_full() {
             return Err(not_queued(app, Failure::Full));
@@ -231,12 +235,12 @@ impl<'a> Request<'a> {
         within_rate(caller, count)?;
         let Ok(tickets) = self.app.ingest.submit(parsed, good, self.received_ms.cast_signed()) else {
             let detail = "more is waiting for Redis than this process may hold; send it again";
-            return Err(Problem::unavailable("overloaded", detail, 1));
+            return Err(Problem::unavailable(Code::Overloaded, detail, 1));
         };
         let outcomes = tokio::time::timeout(self.app.limits.request_timeout, outcomes(&tickets)).await;
         let outcomes = outcomes.map_err(|_| {
             let detail = "Redis did not answer in time; the outcome is unknown, send the same ids again";
-            Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", detail)
+            Problem::new(Code::OutcomeUnknown, detail)
         })?;
         let metrics = &self.app.metrics;
         let mut counts = [0u64; 3];
@@ -272,14 +276,14 @@ fn within_rate(caller: &Caller, events: usize) -> Result<(), Problem> {
         AboveRate::Wait(wait) => {
             let detail = "this key is above its rate in events a second; nothing was queued";
             let seconds = wait.as_millis().div_ceil(1_000).max(1);
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+            Problem::new(Code::RateLimited, detail)
                 .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
         }
         AboveRate::TooMany(most) => {
             let detail = format!(
                 "at the rate of this key a request takes at most {most} events, a minute's worth; nothing was queued"
             );
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_events", detail)
+            Problem::new(Code::TooManyEvents, detail)
         }
     })
 }
@@ -291,7 +295,7 @@ fn results(parsed: &Parsed, outcomes: &[Outcome], all: bool) -> Vec<ItemReply> {
             index,
             id: None,
             status: "rejected",
-            code: Some(reject.code.as_str()),
+            code: Some(Code::from(reject.code).as_str()),
             pointer: Some(reject.pointer.clone()),
             detail: Some(reject.detail.clone()),
             retryable: false,
@@ -312,7 +316,7 @@ fn taken(
         Outcome::Accepted if !all => return None,
         Outcome::Accepted => ("accepted", None),
         Outcome::Duplicate => ("duplicate", None),
-        Outcome::Retry(failure) => ("retry", Some(failure_code(failure))),
+        Outcome::Retry(failure) => ("retry", Some(failure_code(failure).as_str())),
     };
     let id = doc::client_id(parsed.doc(accepted)).map(str::to_owned);
     Some(ItemReply { index, id, status, code, pointer: None, detail: None, retryable: status == "retry" })
@@ -326,8 +330,7 @@ fn nothing_taken(app: &Shared, parsed: &Parsed, outcomes: &[Outcome]) -> Problem
     let mut problem = match failure {
         Some(failure) => not_queued(app, failure),
         None => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "all_rejected",
+            Code::AllRejected,
             "every event of the batch was refused; `errors` says why, nothing was queued",
         ),
     };
@@ -338,7 +341,7 @@ fn nothing_taken(app: &Shared, parsed: &Parsed, outcomes: &[Outcome]) -> Problem
         .take(ERRORS_LISTED_MAX)
         .map(|(index, reject)| ProblemItem {
             index,
-            code: reject.code.as_str(),
+            code: Code::from(reject.code).as_str(),
             pointer: reject.pointer.clone(),
             detail: reject.detail.clone(),
         })
@@ -346,11 +349,11 @@ fn nothing_taken(app: &Shared, parsed: &Parsed, outcomes: &[Outcome]) -> Problem
     problem
 }
 
-fn failure_code(failure: Failure) -> &'static str {
+fn failure_code(failure: Failure) -> Code {
     match failure {
-        Failure::Full => "queue_full",
-        Failure::Disk => "queue_disk",
-        Failure::Unavailable => "queue_unavailable",
+        Failure::Full => Code::QueueFull,
+        Failure::Disk => Code::QueueDisk,
+        Failure::Unavailable => Code::QueueUnavailable,
     }
 }
 
@@ -372,21 +375,16 @@ pub fn not_queued(app: &Shared, failure: Failure) -> Problem {
 }
 
 fn refused_body(error: BodyError) -> Problem {
-    let status = match error.code {
-        parse::BodyCode::TooManyEvents => StatusCode::PAYLOAD_TOO_LARGE,
-        parse::BodyCode::InvalidJson | parse::BodyCode::TooDeep => StatusCode::BAD_REQUEST,
-        // JSON of another shape, as it is for a single event.
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    Problem::new(status, error.code.as_str(), error.detail).at(error.pointer)
+    let problem = Problem::new(error.code.into(), error.detail).at(error.pointer);
+    match error.code {
+        // So deep that it was not read to its end, and may be no JSON.
+        parse::BodyCode::TooDeep => problem.with_status(StatusCode::BAD_REQUEST),
+        _ => problem,
+    }
 }
 
 fn refused_event(reject: &Reject) -> Problem {
-    let status = match reject.code {
-        Code::EventTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    Problem::new(status, reject.code.as_str(), reject.detail.clone()).at(reject.pointer.clone())
+    Problem::new(reject.code.into(), reject.detail.clone()).at(reject.pointer.clone())
 }
 
 fn json(status: StatusCode, reply: &impl Serialize) -> Response {

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::auth::Caller;
+use crate::code::Code;
 use crate::ingest::unix_ms;
 use crate::problem::Problem;
 use crate::stored::rfc3339;
@@ -108,7 +109,7 @@ async fn scaling(State(app): State<Shared>, caller: Caller) -> Result<Json<Scali
     let stored = stream::decisions::read(&mut app.redis.clone(), &app.pipeline).await;
     let stored = stored.map_err(|error| {
         tracing::warn!(%error, "the scaling decisions were not read");
-        Problem::unavailable("redis_unavailable", "Redis is out of reach", RETRY_AFTER_SECONDS)
+        Problem::unavailable(Code::RedisUnavailable, "Redis is out of reach", RETRY_AFTER_SECONDS)
     })?;
     let now = unix_ms();
     let told = stored.into_iter().filter_map(|decision| {

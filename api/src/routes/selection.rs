@@ -1,12 +1,12 @@
 //! Which dead letters a request of `dlq` asks for, and which of them can be worked on.
 
-use axum::http::StatusCode;
 use bson::{Document, doc};
 use event::EventId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::Shared;
+use crate::code::Code;
 use crate::letters::{Filter, Letter, REPLAY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::query::LIMIT_MAX;
@@ -86,9 +86,7 @@ pub struct Selected {
 
 /// What was asked for. By filter only open letters unless it says otherwise; by id any.
 pub async fn select(app: &Shared, selection: &Selection, projection: Document) -> Result<Selected, Problem> {
-    let fault = |pointer: &str, detail: &str| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail).at(pointer)
-    };
+    let fault = |pointer: &str, detail: &str| Problem::new(Code::InvalidField, detail).at(pointer);
     if selection.limit == 0 || selection.limit > LIMIT_MAX {
         return Err(fault("/limit", "1 to 1,000"));
     }
@@ -115,11 +113,11 @@ pub async fn select(app: &Shared, selection: &Selection, projection: Document) -
     let mut skipped = Vec::new();
     if !more {
         let missing = wanted.iter().filter(|id| !found.iter().any(|letter| letter.id() == Some(**id)));
-        skipped.extend(missing.map(|id| skip(*id, "not_found", "there is no dead letter of this id")));
+        skipped.extend(missing.map(|id| skip(*id, Code::NotFound, "there is no dead letter of this id")));
     }
     Ok(Selected { letters: found, skipped, more })
 }
 
-fn skip(id: EventId, code: &'static str, detail: &str) -> Skipped {
-    Skipped { id: id.to_string(), code, detail: detail.to_owned() }
+fn skip(id: EventId, code: Code, detail: &str) -> Skipped {
+    Skipped { id: id.to_string(), code: code.as_str(), detail: detail.to_owned() }
 }

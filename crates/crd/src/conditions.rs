@@ -3,48 +3,46 @@
 //! `Ready`, `Reconciling` and `Stalled` are read by `kubectl wait`, `helm --wait` and GitOps tools: not ready is
 //! "in progress" to them, only `Stalled` is "failed".
 
-/// Types of conditions.
-pub mod types {
-    /// What `desiredState` asks for is there: events are taken and stored, unless it says otherwise.
-    pub const READY: &str = "Ready";
-    /// Something is being changed.
-    pub const RECONCILING: &str = "Reconciling";
-    /// Nothing moves until somebody does something.
-    pub const STALLED: &str = "Stalled";
-    /// The queue answers.
-    pub const REDIS_READY: &str = "RedisReady";
-    /// People and API keys can be looked up.
-    pub const POSTGRES_READY: &str = "PostgresReady";
-    /// The sharded cluster is set up and takes events.
-    pub const MONGODB_READY: &str = "MongoDBReady";
-    /// Every shard is registered and has a primary.
-    pub const SHARDS_READY: &str = "ShardsReady";
-    /// At least one pod of the API answers.
-    pub const API_AVAILABLE: &str = "APIAvailable";
-    /// As many workers as asked for are ready.
-    pub const WORKERS_AVAILABLE: &str = "WorkersAvailable";
-    /// The number of workers follows the lag. Written by the autoscaler.
-    pub const SCALING_ACTIVE: &str = "ScalingActive";
-    /// Events were refused by MongoDB. True is the bad state, as with a node's `MemoryPressure`.
-    pub const DEAD_LETTERS_PRESENT: &str = "DeadLettersPresent";
-    /// Events are taken but not stored, because `desiredState` says so.
-    pub const PAUSED: &str = "Paused";
+macro_rules! types {
+    ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal;)+) => {
+        /// Types of conditions.
+        pub mod types {
+            $($(#[doc = $doc])+ pub const $name: &str = $kind;)+
 
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [&str; 12] = [
-        READY,
-        RECONCILING,
-        STALLED,
-        REDIS_READY,
-        POSTGRES_READY,
-        MONGODB_READY,
-        SHARDS_READY,
-        API_AVAILABLE,
-        WORKERS_AVAILABLE,
-        SCALING_ACTIVE,
-        DEAD_LETTERS_PRESENT,
-        PAUSED,
-    ];
+            /// All of them, in the order in which they are shown.
+            pub const ALL: [&str; [$($kind),+].len()] = [$($name),+];
+
+            /// Each with its line, for documentation.
+            pub const EXPLAINED: &[(&str, &str)] = &[$(($kind, concat!($($doc),+))),+];
+        }
+    };
+}
+
+types! {
+    /// What `desiredState` asks for is there: events are taken and stored, unless it says otherwise.
+    READY = "Ready";
+    /// Something is being changed.
+    RECONCILING = "Reconciling";
+    /// Nothing moves until somebody does something.
+    STALLED = "Stalled";
+    /// The queue answers.
+    REDIS_READY = "RedisReady";
+    /// People and API keys can be looked up.
+    POSTGRES_READY = "PostgresReady";
+    /// The sharded cluster is set up and takes events.
+    MONGODB_READY = "MongoDBReady";
+    /// Every shard is registered and has a primary.
+    SHARDS_READY = "ShardsReady";
+    /// At least one pod of the API answers.
+    API_AVAILABLE = "APIAvailable";
+    /// As many workers as asked for are ready.
+    WORKERS_AVAILABLE = "WorkersAvailable";
+    /// The number of workers follows the lag. Written by the autoscaler.
+    SCALING_ACTIVE = "ScalingActive";
+    /// Events were refused by MongoDB. True is the bad state, as with a node's `MemoryPressure`.
+    DEAD_LETTERS_PRESENT = "DeadLettersPresent";
+    /// Events are taken but not stored, because `desiredState` says so.
+    PAUSED = "Paused";
 }
 
 macro_rules! reasons {

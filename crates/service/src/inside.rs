@@ -8,40 +8,43 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::process::Process;
+use crate::registrar::Registrar;
 
 /// Says whether the service can do its work now, and if not, why in a few words.
 pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// The metrics of a service, and of its process.
 #[derive(Clone)]
-pub struct Metrics(Arc<Mutex<Registry>>);
+pub struct Metrics(Arc<Mutex<Registrar>>);
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::default();
+        let mut registrar = Registrar::default();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("eventpipeline_build", "The release of this program", build);
-        registry.register_collector(Box::new(Process));
-        Self(Arc::new(Mutex::new(registry)))
+        registrar.register("eventpipeline_build", "The release of this program", build);
+        registrar.register_collector(Box::new(Process));
+        Self(Arc::new(Mutex::new(registrar)))
     }
 }
 
 impl Metrics {
     /// Registers metrics; names get no prefix.
-    pub fn register(&self, register: impl FnOnce(&mut Registry)) {
+    pub fn register(&self, register: impl FnOnce(&mut Registrar)) {
         register(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// What `--metrics` prints: all that a scrape gives, and those that a scrape leaves out as long as they are empty.
+    pub fn described(&self) -> String {
+        let registrar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        registrar.described().unwrap_or_else(|error| format!("# the metrics cannot be written: {error}\n"))
+    }
+
     fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
-        Ok(text)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).text()
     }
 }
 

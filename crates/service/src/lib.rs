@@ -5,6 +5,7 @@ pub mod inside;
 pub mod lifecycle;
 mod process;
 pub mod program;
+pub mod registrar;
 pub mod settings;
 pub mod telemetry;
 

@@ -65,6 +65,8 @@ impl<S> Program<S> {
     fn print(&self, flag: &str, reader: &Reader) -> ExitCode {
         if flag == "--settings" {
             print!("{}", reader.example());
+        } else if flag == "--settings-table" {
+            print!("{}", reader.table());
         } else if flag == "--version" {
             println!("{} {}", self.name, self.version);
         } else if let Some((_, document)) = self.prints.iter().find(|(known, _)| *known == flag) {
@@ -72,7 +74,7 @@ impl<S> Program<S> {
         } else {
             let known: String = self.prints.iter().map(|(known, _)| format!("{known}, ")).collect();
             eprintln!(
-                "{} takes {known}--settings or --version, not {flag}; it is set up by environment variables",
+                "{} takes {known}--settings, --settings-table or --version, not {flag}; it is set up by environment variables",
                 self.name
             );
             return ExitCode::from(MISUSED);

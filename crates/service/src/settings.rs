@@ -2,14 +2,18 @@
 //! calls that read the values, so it cannot be out of date.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::RangeInclusive;
 
-/// One setting as `.env.example` shows it.
+/// One setting as `.env.example` and the reference show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Described {
     name: &'static str,
+    /// What counts when it is not set, or an example where it must be.
     default: String,
+    required: bool,
+    /// What it may be; empty for any text.
+    takes: String,
     doc: &'static str,
 }
 
@@ -48,17 +52,13 @@ impl Reader {
 
     /// A text; empty counts as not set.
     pub fn text(&mut self, name: &'static str, default: &str, doc: &'static str) -> String {
-        self.describe(name, default, doc);
+        self.describe(name, default, "", doc);
         self.given(name).unwrap_or_else(|| default.to_owned())
     }
 
     /// A text that has no default: without it the service cannot start.
     pub fn required(&mut self, name: &'static str, example: &str, doc: &'static str) -> String {
-        self.describe(name, example, doc);
-        self.given(name).unwrap_or_else(|| {
-            self.faults.push(format!("{name} is not set; for instance {name}={example}"));
-            String::new()
-        })
+        self.must_be_given(name, example, String::new(), doc)
     }
 
     /// A required address whose scheme is one of `schemes`.
@@ -69,7 +69,8 @@ impl Reader {
         schemes: &[&str],
         doc: &'static str,
     ) -> String {
-        let address = self.required(name, example, doc);
+        let takes = format!("begins with {}", quoted(schemes, " or "));
+        let address = self.must_be_given(name, example, takes, doc);
         let good =
             schemes.iter().any(|scheme| address.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
         if !address.is_empty() && !good {
@@ -92,8 +93,9 @@ impl Reader {
 
     /// The pipeline's `namespace/name`, part of every Redis key.
     pub fn pipeline(&mut self) -> String {
-        let pipeline =
-            self.text("PIPELINE", "default/laptop", "The pipeline: namespace/name; part of every Redis key");
+        let doc = "The pipeline: namespace/name; part of every Redis key";
+        self.describe("PIPELINE", "default/laptop", "small letters, digits and hyphens", doc);
+        let pipeline = self.given("PIPELINE").unwrap_or_else(|| "default/laptop".into());
         let part = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         };
@@ -113,7 +115,7 @@ impl Reader {
         range: RangeInclusive<u64>,
         doc: &'static str,
     ) -> u64 {
-        self.describe(name, &default.to_string(), doc);
+        self.describe(name, &default.to_string(), format!("{} to {}", range.start(), range.end()), doc);
         let Some(given) = self.given(name) else { return default };
         match given.parse::<u64>() {
             Ok(number) if range.contains(&number) => number,
@@ -133,7 +135,7 @@ impl Reader {
         doc: &'static str,
     ) -> &'static str {
         let default = choices.first().copied().unwrap_or_default();
-        self.describe(name, default, doc);
+        self.describe(name, default, quoted(choices, ", "), doc);
         let Some(given) = self.given(name) else { return default };
         choices.iter().find(|choice| **choice == given).copied().unwrap_or_else(|| {
             self.faults.push(format!("{name}={given} is none of {}", choices.join(", ")));
@@ -149,7 +151,7 @@ impl Reader {
         what: &str,
         doc: &'static str,
     ) -> Option<T> {
-        self.describe(name, default, doc);
+        self.describe(name, default, what, doc);
         let text = self.given(name).unwrap_or_else(|| default.to_owned());
         let parsed = text.parse().ok();
         if parsed.is_none() {
@@ -160,7 +162,7 @@ impl Reader {
 
     /// A list separated by commas; blanks around the items do not count.
     pub fn list(&mut self, name: &'static str, doc: &'static str) -> Vec<String> {
-        self.describe(name, "", doc);
+        self.describe(name, "", "a list", doc);
         let given = self.given(name).unwrap_or_default();
         given.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
@@ -180,13 +182,47 @@ impl Reader {
         self.described.iter().map(|s| format!("# {}\n{}={}\n", s.doc, s.name, s.default)).collect()
     }
 
-    fn describe(&mut self, name: &'static str, default: &str, doc: &'static str) {
-        self.described.push(Described { name, default: default.to_owned(), doc });
+    /// The same as rows of a table in Markdown.
+    pub fn table(&self) -> String {
+        let mut table = String::from("| Setting | When not set | Takes | Meaning |\n|---|---|---|---|\n");
+        for Described { name, default, required, takes, doc } in &self.described {
+            let unset = match (required, default.as_str()) {
+                (true, example) => format!("does not start; for instance `{example}`"),
+                (false, "") => "empty".to_owned(),
+                (false, default) => format!("`{default}`"),
+            };
+            let cells = [&unset, takes, *doc].map(|cell| cell.replace('|', "\\|"));
+            let _ = writeln!(table, "| `{name}` | {} |", cells.join(" | "));
+        }
+        table
+    }
+
+    fn describe(&mut self, name: &'static str, default: &str, takes: impl Into<String>, doc: &'static str) {
+        let (default, takes) = (default.to_owned(), takes.into());
+        self.described.push(Described { name, default, required: false, takes, doc });
+    }
+
+    fn must_be_given(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        takes: String,
+        doc: &'static str,
+    ) -> String {
+        self.described.push(Described { name, default: example.to_owned(), required: true, takes, doc });
+        self.given(name).unwrap_or_else(|| {
+            self.faults.push(format!("{name} is not set; for instance {name}={example}"));
+            String::new()
+        })
     }
 
     fn given(&self, name: &str) -> Option<String> {
         self.values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
+}
+
+fn quoted(words: &[&str], between: &str) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(between)
 }
 
 #[cfg(test)]
@@ -226,5 +262,24 @@ mod tests {
         assert_eq!(reader.number("N", 3, 1..=10, "a number"), 3);
         assert_eq!(reader.example(), "# a number\nN=3\n");
         assert!(reader.finish().is_ok());
+    }
+
+    #[test]
+    fn the_table_says_of_each_setting_what_holds_without_it_and_what_it_takes() {
+        let mut reader = reader(&[("N", "7")]);
+        reader.number("N", 3, 1..=10, "A number | of two");
+        reader.choice("C", &["red", "green"], "A colour");
+        reader.address("U", "redis://127.0.0.1", &["redis://", "rediss://"], "An address");
+        reader.list("L", "Some");
+        let rows: Vec<String> = reader.table().lines().skip(2).map(str::to_owned).collect();
+        assert_eq!(
+            rows,
+            [
+                r"| `N` | `3` | 1 to 10 | A number \| of two |",
+                "| `C` | `red` | `red`, `green` | A colour |",
+                "| `U` | does not start; for instance `redis://127.0.0.1` | begins with `redis://` or `rediss://` | An address |",
+                "| `L` | empty | a list | Some |",
+            ]
+        );
     }
 }

@@ -6,12 +6,14 @@ mod connect;
 pub mod decisions;
 mod growing;
 mod observe;
+mod refused;
 mod sample;
 mod scripts;
 
 pub use bell::Bell;
 pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, url_fault};
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
+pub use refused::refused;
 pub use sample::{Sample, Sampler};
 pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
 
@@ -34,7 +36,10 @@ impl Error {
 
     /// Whether Redis does not take the user or password, or asks for one.
     pub fn is_refused_login(&self) -> bool {
-        let Self::Redis(error) = self else { return false };
+        matches!(self, Self::Redis(error) if Self::is_refused(error))
+    }
+
+    fn is_refused(error: &redis::RedisError) -> bool {
         error.kind() == redis::ErrorKind::AuthenticationFailed
             || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
     }

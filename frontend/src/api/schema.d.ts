@@ -167,8 +167,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Queue dead letters again, discarded ones too, past the marks of seen ids. Those that fail again come back with one
-         *     more attempt.
+         * Queue dead letters again, those discarded or replayed before too, past the marks of seen ids: nothing is stored twice.
+         *     Those that fail again come back with one more attempt.
          */
         post: operations["postDlqReplay"];
         delete?: never;
@@ -511,7 +511,7 @@ export interface components {
             /** @description Letters that could not be sent again, and why. */
             skipped: components["schemas"]["Skipped"][];
         };
-        /** @description An event as it is sent. For the document only: the body is read in one pass without it. */
+        /** @description An event as it is sent. */
         Event: {
             /**
              * @description The sender's idempotency key, at most 128 bytes. Without it the server makes one.
@@ -1003,7 +1003,7 @@ export interface components {
         };
         /** @description A letter that was left as it is. */
         Skipped: {
-            /** @description `undecodable`, `not_found` or `done_before`. */
+            /** @description `undecodable` or `not_found`. */
             code: string;
             detail: string;
             id: string;

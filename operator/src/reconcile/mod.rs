@@ -8,11 +8,13 @@ mod live;
 mod mongo;
 mod outside;
 mod pods;
+mod postgres;
 mod record;
 mod report;
 mod secrets;
 
 pub use apply::scale;
+pub use postgres::Taken;
 pub use secrets::{read as read_secret, value as secret_value};
 
 use std::sync::Arc;
@@ -92,7 +94,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
         None => apply::objects(&valid, &objects, &live, mongo.progress(), context).await?,
     };
     let acted = mongo.act(&valid, context).await?;
-    let outside = outside::ask(&valid, &secrets, context).await;
+    let outside = outside::ask(&valid, &secrets, &live, context).await;
     let waits = applied.waits;
     let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {

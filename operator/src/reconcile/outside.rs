@@ -1,19 +1,22 @@
-//! Stores that somebody else runs: whether they answer.
+//! Whether the stores answer, and take the password that stands in their Secrets.
 
 use std::time::Duration;
 
+use plan::names::{POSTGRES_DATABASE, POSTGRES_PORT, Part, REDIS_PORT};
+use plan::resources::Kind;
 use plan::secrets::URL_KEY;
 use plan::status::Answer;
 use plan::validate::ValidatedPipeline;
-use tokio::net::TcpStream;
 
+use super::live::Live;
+use super::postgres;
 use super::secrets::Secrets;
 use crate::context::{Context, lock};
 
 /// One that takes longer is not reached.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What they said; managed ones are not asked, their pods tell.
+/// What they said. Of managed ones mostly their pods tell.
 #[derive(Default)]
 pub struct Answers {
     /// Redis.
@@ -24,23 +27,51 @@ pub struct Answers {
     pub mongodb: Answer,
 }
 
-/// Asks those that are external.
-pub async fn ask(valid: &ValidatedPipeline, secrets: &Secrets, context: &Context) -> Answers {
+/// Asks those that are external; of managed ones, once their pods are ready, whether they take the password that stands
+/// in their Secret: it may have been changed, and pods that run do not notice.
+pub async fn ask(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, context: &Context) -> Answers {
     let spec = valid.spec();
     let url = |external: &Option<crd::External>| secrets.value(&external.as_ref()?.secret_name, URL_KEY);
     let mut answers = Answers::default();
     if let Some(url) = url(&spec.redis.external) {
         answers.redis = redis(&url).await;
+    } else if let Some(url) = managed(valid, secrets, live, Part::Redis) {
+        answers.redis = if_refused(redis(&url).await);
     }
+    let memory = context.memory(&valid.names().key());
+    let known = || lock(&memory).postgres.clone();
     if let Some(url) = url(&spec.postgres.external) {
-        answers.postgres = port(&url, 5432).await;
+        let (answer, login) = postgres::ask(&url, known()).await;
+        answers.postgres = answer;
+        lock(&memory).postgres = login;
+    } else if let Some(url) = managed(valid, secrets, live, Part::Postgres) {
+        let (answer, login) = postgres::ask(&url, known()).await;
+        answers.postgres = if_refused(answer);
+        lock(&memory).postgres = login;
     }
     if let Some(url) = url(&spec.mongodb.external) {
         let (answer, dead_letters) = mongodb(&url).await;
         answers.mongodb = answer;
-        lock(&context.memory(&valid.names().key())).dead_letters = dead_letters;
+        lock(&memory).dead_letters = dead_letters;
     }
     answers
+}
+
+/// The address of a store of ours whose pod is ready.
+fn managed(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, part: Part) -> Option<String> {
+    let name = valid.names().of(part);
+    let ready = live.get(Kind::StatefulSet, &name)?["status"]["readyReplicas"].as_i64()?;
+    let password = secrets.value(&name, "password").filter(|_| ready > 0)?;
+    let host = valid.names().host(&name);
+    Some(match part {
+        Part::Redis => format!("redis://:{password}@{host}:{REDIS_PORT}"),
+        _ => format!("postgres://{POSTGRES_DATABASE}:{password}@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}"),
+    })
+}
+
+/// Of a store of ours the pods tell the rest.
+fn if_refused(answer: Answer) -> Answer {
+    if matches!(answer, Answer::Refused(_)) { answer } else { Answer::NotAsked }
 }
 
 async fn redis(url: &str) -> Answer {
@@ -77,22 +108,5 @@ async fn mongodb(url: &str) -> (Answer, Option<i64>) {
             (answer, None)
         }
         Err(_) => (Answer::Unreachable("no answer in time".into()), None),
-    }
-}
-
-/// Whether somebody listens: the operator does not speak PostgreSQL, the API does.
-async fn port(url: &str, usual: u16) -> Answer {
-    let address = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let address = address.split(['/', '?']).next().unwrap_or(address);
-    let address = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let address = if address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        address.to_owned()
-    } else {
-        format!("{address}:{usual}")
-    };
-    match tokio::time::timeout(ANSWER_TIMEOUT, TcpStream::connect(&address)).await {
-        Ok(Ok(_)) => Answer::Answered,
-        Ok(Err(error)) => Answer::Unreachable(format!("{address}: {error}")),
-        Err(_) => Answer::Unreachable(format!("{address}: no answer within {} s", ANSWER_TIMEOUT.as_secs())),
     }
 }

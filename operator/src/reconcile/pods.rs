@@ -122,6 +122,14 @@ fn trouble(pod: &Pod, class: Option<&str>, now: Timestamp) -> Option<Trouble> {
     })
 }
 
+/// The last line that a container said; of a log in JSON its message.
+fn last_words(text: &str) -> String {
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let json = serde_json::from_str::<serde_json::Value>(line).ok();
+    let message = json.as_ref().and_then(|json| json["message"].as_str());
+    message.unwrap_or(line).to_owned()
+}
+
 fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let message = waiting.message.as_deref().unwrap_or_default();
@@ -139,7 +147,7 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
         "CrashLoopBackOff" => {
             let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
             let code = ended.map_or(0, |ended| ended.exit_code);
-            let words = ended.and_then(|ended| ended.message.as_deref()).unwrap_or_default().trim();
+            let words = ended.and_then(|ended| ended.message.as_deref()).map_or_else(String::new, last_words);
             (
                 reasons::CRASH_LOOPING,
                 format!(
@@ -151,4 +159,17 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
         _ => return None,
     };
     Some(Trouble { reason, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_are_those_of_the_last_line_and_of_json_its_message() {
+        assert_eq!(last_words("one\ntwo\n\n"), "two");
+        let json = r#"{"level":"ERROR","message":"REDIS_URL is not set","target":"api"}"#;
+        assert_eq!(last_words(&format!("first\n{json}\n")), "REDIS_URL is not set");
+        assert_eq!(last_words(""), "");
+    }
 }

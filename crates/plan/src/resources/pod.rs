@@ -91,6 +91,8 @@ fn restricted(container: Container, pull_policy: &str) -> Container {
     mounts.push(mount(TMP, "/tmp"));
     Container {
         image_pull_policy: Some(pull_policy.to_owned()),
+        // What it said last is then in its status, and so in the pipeline's condition.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),

@@ -171,10 +171,27 @@ fn learning(state: &State, seen: &Seen, spec: &Spec) -> Choice {
         1
     } else if seen.ready >= n && waits && rested {
         n.saturating_mul(2).min(step(n, spec)).min(spec.max_replicas)
+    } else if let Some(fewer) = idle_without_knowledge(state, seen, spec) {
+        return Choice::new(state, fewer, Reason::LoadFell);
     } else {
         n
     };
     Choice::new(state, desired, Reason::LearningCapacity)
+}
+
+/// Nothing waits, nothing came for as long as a load stays paid for, and no worker is needed to find that out: the fleet
+/// goes down by the steps of `scaleDown`, whoever made it larger.
+fn idle_without_knowledge(state: &State, seen: &Seen, spec: &Spec) -> Option<u32> {
+    let (at, n, down) = (seen.at, seen.current, &spec.scale_down);
+    let quiet = f64::from(down.stabilization_seconds.max(down.period_seconds));
+    let empty = seen.known && seen.backlog() <= 0.0 && seen.pending.is_some_and(|pending| pending <= 0.0);
+    let rested =
+        [state.last_arrival, state.t0, state.last_change].into_iter().all(|then| since(at, then) >= quiet);
+    let greatest = u64::from(top_of_period(state, spec).max(n));
+    let share = (greatest * u64::from(100 - down.max_percent.min(100))).div_ceil(100);
+    let share = u32::try_from(share).unwrap_or(n).min(n.saturating_sub(1));
+    let fewer = share.max(spec.min_replicas).max(1);
+    (empty && rested && fewer < n).then_some(fewer)
 }
 
 /// The three terms of the need, in workers.

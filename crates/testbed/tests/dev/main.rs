@@ -4,3 +4,4 @@
 mod run;
 mod scaling;
 mod sharded;
+mod tutorial;
