@@ -68,8 +68,8 @@ impl Decision {
         match (self.certainty, self.backlog_events) {
             (Certainty::Unknown, _) | (_, None) => format!("how many events wait is unknown{age}"),
             (_, Some(backlog)) if backlog <= 0.0 => "no event waits".to_owned(),
-            (Certainty::Estimated, Some(backlog)) => format!("about {} wait{age}", events(backlog)),
-            (Certainty::Known, Some(backlog)) => format!("{} wait{age}", events(backlog)),
+            (Certainty::Estimated, Some(backlog)) => format!("about {}{age}", wait(backlog)),
+            (Certainty::Known, Some(backlog)) => format!("{}{age}", wait(backlog)),
         }
     }
 
@@ -119,6 +119,10 @@ fn workers(n: u32) -> String {
 
 fn events(n: f64) -> String {
     format!("{} event{}", number(n), if (n - 1.0).abs() < f64::EPSILON { "" } else { "s" })
+}
+
+fn wait(n: f64) -> String {
+    format!("{} wait{}", events(n), if (n - 1.0).abs() < f64::EPSILON { "s" } else { "" })
 }
 
 /// Whole with thousands apart; small ones with a digit.
