@@ -190,12 +190,11 @@ impl Settings {
             0..=1_000_000_000,
             "Events a second of a key without a rate of its own; 0: no limit",
         );
-        if limits.event_bytes_max > limits.body_bytes_max.min(limits.inflated_bytes_max) {
-            let detail = "MAX_EVENT_BYTES is above MAX_BODY_BYTES or MAX_INFLATED_BYTES: no such event could ever come in";
-            reader.fault(detail.to_owned());
-        }
         let events_per_second = u32::try_from(rate).ok().filter(|rate| *rate > 0);
-        let limits = Limits { events_per_second, ..limits };
+        // No larger one could come in.
+        let event_bytes_max =
+            limits.event_bytes_max.min(limits.body_bytes_max).min(limits.inflated_bytes_max);
+        let limits = Limits { events_per_second, event_bytes_max, ..limits };
         let accounts = accounts(reader, &pipeline, &limits);
         let shutdown = seconds(
             reader,
@@ -337,7 +336,6 @@ mod tests {
             ("POSTGRES_URL", "mysql://x"),
             ("CONSOLE_DIR", "/nowhere"),
             ("LOG_LEVEL", "in fo="),
-            ("MAX_BODY_BYTES", "1024"),
         ];
         let mut reader = Reader::new(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
         Settings::read(&mut reader);

@@ -113,7 +113,7 @@ async fn bad_requests_are_refused_with_status_code_and_place() {
         ("GET", "/api/v1/keys?cursor=x", k, None, (400, "bad_parameter", "cursor")),
         ("GET", "/api/v1/keys?cursor=no-base62-at", k, None, (400, "bad_parameter", "cursor")),
         ("GET", "/api/v1/keys?cursor=", k, None, (400, "bad_parameter", "cursor")),
-        ("GET", "/api/v1/keys?page=2", k, None, (400, "unknown_parameter", "")),
+        ("GET", "/api/v1/keys?page=2", k, None, (400, "unknown_parameter", "page")),
         ("POST", "/api/v1/keys", &read, Some(r#"{"scopes": ["read"]}"#), (403, "forbidden", "")),
         ("POST", "/api/v1/keys", &viewer, Some("not even json"), (403, "forbidden", "")),
         ("POST", "/api/v1/keys", k, Some(""), (400, "invalid_json", "")),

@@ -94,9 +94,13 @@ fn rules(page: &mut String, path: &str, schema: &Value) {
         let of = if path.is_empty() { "the object".to_owned() } else { format!("`{path}`") };
         page.push_str(&row(&[&of, text("message"), &format!("`{}`", text("rule"))]));
     }
-    for (mark, holder) in [("", schema), ("[]", &schema["items"]), ("{}", &schema["additionalProperties"])] {
-        for (name, field) in fields(holder) {
-            rules(page, format!("{path}{mark}.{name}").trim_start_matches('.'), field);
+    for (name, field) in fields(schema) {
+        rules(page, format!("{path}.{name}").trim_start_matches('.'), field);
+    }
+    // Of lists and maps what is in them.
+    for (mark, inside) in [("[]", &schema["items"]), ("{}", &schema["additionalProperties"])] {
+        if inside.is_object() {
+            rules(page, &format!("{path}{mark}"), inside);
         }
     }
 }
