@@ -194,7 +194,7 @@ impl Settings {
         // No larger one could come in.
         let event_bytes_max =
             limits.event_bytes_max.min(limits.body_bytes_max).min(limits.inflated_bytes_max);
-        let limits = Limits { events_per_second, event_bytes_max, ..limits };
+        let limits = Limits { event_bytes_max, events_per_second, ..limits };
         let accounts = accounts(reader, &pipeline, &limits);
         let shutdown = seconds(
             reader,
