@@ -9,6 +9,7 @@ pub mod auth;
 pub mod code;
 pub mod console;
 pub mod ingest;
+pub mod latencies;
 pub mod letters;
 pub mod metrics;
 pub mod openapi;

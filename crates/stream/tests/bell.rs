@@ -1,20 +1,21 @@
 //! Waking by push, on a real redis-server.
 #![allow(clippy::unwrap_used, reason = "a test ends this way")]
 
+mod server;
+
 use std::time::Duration;
 
 use event::keys::Keys;
 use stream::Bell;
 
+use server::Server;
+
 const PIPELINE: &str = "default/test";
 
 #[tokio::test]
 async fn a_bell_rings_for_the_first_event_of_any_partition_and_takes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = local::redis::Options { memory: None, always: false };
-    let mut process =
-        local::redis::start(folder.path(), local::ports::free().unwrap(), options).await.unwrap();
-    let url = format!("redis://127.0.0.1:{}", process.spec.port);
+    let mut server = Server::start(None).await;
+    let url = server.url("");
     let mut redis = stream::connect(&url).await.unwrap();
     let add = |partition| {
         let mut add = redis::cmd("XADD");
@@ -47,5 +48,5 @@ async fn a_bell_rings_for_the_first_event_of_any_partition_and_takes_nothing() {
     let left: u64 =
         redis::cmd("XLEN").arg(Keys::new(PIPELINE, 1).frames).query_async(&mut redis).await.unwrap();
     assert_eq!(left, 1);
-    process.stop().await;
+    server.process.stop().await;
 }

@@ -1,18 +1,19 @@
 //! The history of scaling decisions on a real redis-server.
 #![allow(clippy::unwrap_used, reason = "a test ends this way")]
 
+mod server;
+
 use serde_json::json;
 use stream::decisions::{Recorder, read};
+
+use server::Server;
 
 const PIPELINE: &str = "default/test";
 
 #[tokio::test]
 async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what_it_cannot_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = local::redis::Options { memory: None, always: false };
-    let mut process =
-        local::redis::start(folder.path(), local::ports::free().unwrap(), options).await.unwrap();
-    let url = format!("redis://127.0.0.1:{}", process.spec.port);
+    let mut server = Server::start(None).await;
+    let url = server.url("");
     let mut redis = stream::connect(&url).await.unwrap();
     assert!(read(&mut redis, PIPELINE).await.unwrap().is_empty());
 
@@ -46,5 +47,5 @@ async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what
         .unwrap();
     let list = read(&mut redis, PIPELINE).await.unwrap();
     assert_eq!((list.len(), list[0].at_ms, list[1].at_ms), (49, 101, 100));
-    process.stop().await;
+    server.process.stop().await;
 }

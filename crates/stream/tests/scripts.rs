@@ -1,32 +1,30 @@
 //! The scripts on a real redis-server: what each promises at its head.
 #![allow(clippy::unwrap_used, reason = "a test ends this way")]
 
+mod server;
+
 use std::time::Duration;
 
 use event::keys::{FRAME_FIELD, GROUP, Keys};
 use event::lag::{Certainty, Lag};
-use local::Process;
 use redis::aio::ConnectionManager;
 use stream::{InHand, acknowledge, ensure_group, heartbeat, observe, release, sweep};
-use tempfile::TempDir;
+
+use server::Server;
 
 struct Redis {
-    process: Process,
+    server: Server,
     connection: ConnectionManager,
     keys: Keys,
-    _folder: TempDir,
 }
 
 async fn redis(memory: Option<u64>) -> Redis {
-    let folder = tempfile::tempdir().unwrap();
-    let options = local::redis::Options { memory, always: false };
-    let process = local::redis::start(folder.path(), local::ports::free().unwrap(), options).await.unwrap();
-    let url = format!("redis://127.0.0.1:{}", process.spec.port);
-    let mut connection = stream::connect(&url).await.unwrap();
+    let server = Server::start(memory).await;
+    let mut connection = stream::connect(&server.url("")).await.unwrap();
     let keys = Keys::new("default/test", 0);
     ensure_group(&mut connection, &keys).await.unwrap();
     ensure_group(&mut connection, &keys).await.unwrap();
-    Redis { process, connection, keys, _folder: folder }
+    Redis { server, connection, keys }
 }
 
 impl Redis {
@@ -103,7 +101,7 @@ async fn the_lag_stays_exact_through_acknowledging_and_sweeping() {
     acknowledge(&mut redis.connection, &redis.keys, &rest).await.unwrap();
     sweep(&mut redis.connection, &redis.keys).await.unwrap();
     assert_eq!((redis.lag().await, redis.length().await), (known(0), 1));
-    redis.process.stop().await;
+    redis.server.process.stop().await;
 }
 
 #[tokio::test]
@@ -221,5 +219,5 @@ async fn a_lag_that_redis_counts_too_high_is_not_believed_when_the_newest_frame_
     sweep(&mut redis.connection, &redis.keys).await.unwrap();
     redis.write(1, 100).await.unwrap();
     assert_eq!(redis.lag().await, known(10), "one frame, and no other that is not there");
-    redis.process.stop().await;
+    redis.server.process.stop().await;
 }
