@@ -93,6 +93,17 @@ impl Names {
         format!("{service}.{}.svc", self.namespace)
     }
 
+    /// The address of the managed Redis, for whom the password is this.
+    pub fn redis_url(&self, password: &str) -> String {
+        format!("redis://:{password}@{}:{REDIS_PORT}", self.host(&self.of(Part::Redis)))
+    }
+
+    /// The address of the managed PostgreSQL; user and database have one name.
+    pub fn postgres_url(&self, password: &str) -> String {
+        let host = self.host(&self.of(Part::Postgres));
+        format!("postgres://{POSTGRES_DATABASE}:{password}@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}")
+    }
+
     /// The full name of a pod of a StatefulSet with its headless Service. It goes into configurations of replica sets
     /// and must never change.
     pub fn member(&self, set: &str, ordinal: i32) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plan::names::{POSTGRES_DATABASE, POSTGRES_PORT, Part, REDIS_PORT};
+use plan::names::Part;
 use plan::resources::Kind;
 use plan::secrets::URL_KEY;
 use plan::status::Answer;
@@ -62,10 +62,9 @@ fn managed(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, part: Part
     let name = valid.names().of(part);
     let ready = live.get(Kind::StatefulSet, &name)?["status"]["readyReplicas"].as_i64()?;
     let password = secrets.value(&name, "password").filter(|_| ready > 0)?;
-    let host = valid.names().host(&name);
     Some(match part {
-        Part::Redis => format!("redis://:{password}@{host}:{REDIS_PORT}"),
-        _ => format!("postgres://{POSTGRES_DATABASE}:{password}@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}"),
+        Part::Redis => valid.names().redis_url(&password),
+        _ => valid.names().postgres_url(&password),
     })
 }
 

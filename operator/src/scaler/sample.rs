@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use plan::names::{Part, REDIS_PORT};
+use plan::names::Part;
 use plan::scaling::{Decision, Observation, Workers};
 use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
@@ -135,9 +135,7 @@ async fn url(valid: &ValidatedPipeline, context: &Context) -> Result<String, Str
     if let Some(external) = &valid.spec().redis.external {
         read(external.secret_name.clone(), URL_KEY).await
     } else {
-        let service = names.of(Part::Redis);
-        let password = read(service.clone(), "password").await?;
-        Ok(format!("redis://:{password}@{}:{REDIS_PORT}", names.host(&service)))
+        Ok(names.redis_url(&read(names.of(Part::Redis), "password").await?))
     }
 }
 

@@ -4,9 +4,7 @@
 use crd::External;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
 
-use crate::names::{
-    MONGODB_DATABASE, MONGODB_PORT, MONGODB_USER, POSTGRES_DATABASE, POSTGRES_PORT, Part, REDIS_PORT,
-};
+use crate::names::{MONGODB_DATABASE, MONGODB_PORT, MONGODB_USER, Part};
 use crate::secrets::URL_KEY;
 use crate::validate::ValidatedPipeline;
 
@@ -41,9 +39,8 @@ pub fn secret(name: &str, secret: &str, key: &str) -> EnvVar {
 /// Where Redis is. Kubernetes puts the password in its place when the container starts.
 pub fn redis(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     let service = pipeline.names.of(Part::Redis);
-    let host = pipeline.names.host(&service);
     let managed = || {
-        let url = format!("redis://:$(REDIS_PASSWORD)@{host}:{REDIS_PORT}");
+        let url = pipeline.names.redis_url("$(REDIS_PASSWORD)");
         vec![secret("REDIS_PASSWORD", &service, "password"), plain("REDIS_URL", url)]
     };
     store("REDIS_URL", pipeline.spec.redis.external.as_ref(), managed)
@@ -52,11 +49,8 @@ pub fn redis(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
 /// Where PostgreSQL is.
 pub fn postgres(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     let service = pipeline.names.of(Part::Postgres);
-    let host = pipeline.names.host(&service);
     let managed = || {
-        let user = POSTGRES_DATABASE;
-        let url =
-            format!("postgres://{user}:$(POSTGRES_PASSWORD)@{host}:{POSTGRES_PORT}/{POSTGRES_DATABASE}");
+        let url = pipeline.names.postgres_url("$(POSTGRES_PASSWORD)");
         vec![secret("POSTGRES_PASSWORD", &service, "password"), plain("POSTGRES_URL", url)]
     };
     store("POSTGRES_URL", pipeline.spec.postgres.external.as_ref(), managed)
