@@ -1,5 +1,5 @@
 //! Two minutes of steady load on a whole pipeline: memory and descriptors stay flat, the streams end empty, and every
-//! counter says the same. Nothing here asks how fast it went. A test binary of its own: nothing else runs beside it.
+//! counter says the same. Nothing here asks how fast it went: other tests run beside it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
