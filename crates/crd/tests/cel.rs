@@ -68,6 +68,8 @@ fn what_contradicts_itself_is_refused_in_the_fields_words() {
         ("{postgres: {storageSize: '0'}}", "`storageSize` must be above 0"),
         ("{mongodb: {storageSize: 0Gi}}", "`storageSize` must be above 0"),
         ("{mongodb: {configStorageSize: 0Gi}}", "`configStorageSize` must be above 0"),
+        ("{redis: {storageSize: 9999999P}}", "`storageSize` must be below 1Pi"),
+        ("{mongodb: {storageSize: 9999999P}}", "above 0 and below 1Pi"),
         (
             "{api: {tolerations: [{key: a, operator: Exists, value: b}]}}",
             "`value` may not be set when `operator` is Exists",

@@ -10,18 +10,18 @@ use crate::defaults::{self, block_defaults, number};
 /// MongoDB: where events stay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.configResources) && !has(self.routerResources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.shards == 2 && self.membersPerShard == 1 && self.configMembers == 1 && self.routers == 1 && self.storageSize == '5Gi' && self.configStorageSize == '1Gi')").message("`external` may not be combined with `image`, `shards`, `membersPerShard`, `configMembers`, `routers`, `storageSize`, `configStorageSize`, `resources`, `storageClassName` or where pods run: these are of a MongoDB that the operator manages"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.configResources) && !has(self.routerResources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.shards == 2 && self.membersPerShard == 1 && self.configMembers == 1 && self.routers == 1 && self.storageSize == '5Gi' && self.configStorageSize == '1Gi')").message("`external` may not be combined with `image`, `shards`, `membersPerShard`, `configMembers`, `routers`, `storageSize`, `configStorageSize`, `resources`, `storageClassName` or where pods run: only a managed MongoDB has these"))]
 #[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: stored events would be left behind"))]
-#[x_kube(validation = Rule::new("self.membersPerShard % 2 == 1").message("`membersPerShard` must be odd so that a replica set can elect a primary"))]
-#[x_kube(validation = Rule::new("self.configMembers % 2 == 1").message("`configMembers` must be odd so that a replica set can elect a primary"))]
-#[x_kube(validation = Rule::new("self.shards >= oldSelf.shards").message("`shards` may not be reduced: the events of the shards that go would be left behind"))]
-#[x_kube(validation = Rule::new("self.membersPerShard == oldSelf.membersPerShard").message("`membersPerShard` may not be changed: members of a replica set are not added or removed yet"))]
-#[x_kube(validation = Rule::new("self.configMembers == oldSelf.configMembers").message("`configMembers` may not be changed: members of a replica set are not added or removed yet"))]
+#[x_kube(validation = Rule::new("self.membersPerShard % 2 == 1").message("`membersPerShard` must be odd, so that a primary can be elected"))]
+#[x_kube(validation = Rule::new("self.configMembers % 2 == 1").message("`configMembers` must be odd, so that a primary can be elected"))]
+#[x_kube(validation = Rule::new("self.shards >= oldSelf.shards").message("`shards` may not be reduced: their events would be left behind"))]
+#[x_kube(validation = Rule::new("self.membersPerShard == oldSelf.membersPerShard").message("`membersPerShard` may not be changed: members are not added or removed yet"))]
+#[x_kube(validation = Rule::new("self.configMembers == oldSelf.configMembers").message("`configMembers` may not be changed: members are not added or removed yet"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("quantity(self.configStorageSize).compareTo(quantity(oldSelf.configStorageSize)) >= 0").message("`configStorageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volumes would have to move"))]
-#[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity('0')) > 0").message("`storageSize` must be above 0"))]
-#[x_kube(validation = Rule::new("quantity(self.configStorageSize).compareTo(quantity('0')) > 0").message("`configStorageSize` must be above 0"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).sign() > 0 && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
+#[x_kube(validation = Rule::new("quantity(self.configStorageSize).sign() > 0 && quantity(self.configStorageSize).isLessThan(quantity('1Pi'))").message("`configStorageSize` must be above 0 and below 1Pi"))]
 pub struct Mongodb {
     /// MongoDB of somebody else, 6.0 or newer, in place of a managed one. Key `url` of the Secret: `mongodb://` or
     /// `mongodb+srv://`. Its collections are not sharded by the operator.

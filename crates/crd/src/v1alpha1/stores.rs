@@ -20,13 +20,14 @@ pub struct External {
 /// Redis: the queue between the API and the workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.memory == '512Mi' && self.storageSize == '2Gi' && self.durability == 'EverySecond')").message("`external` may not be combined with `image`, `memory`, `storageSize`, `durability`, `resources`, `storageClassName` or where pods run: these are of a Redis that the operator manages"))]
-#[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: events that are queued would be left behind"))]
-#[x_kube(validation = Rule::new("self.partitions >= oldSelf.partitions").message("`partitions` may not be reduced: events queued in the partitions that go would be left behind"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.memory == '512Mi' && self.storageSize == '2Gi' && self.durability == 'EverySecond')").message("`external` may not be combined with `image`, `memory`, `storageSize`, `durability`, `resources`, `storageClassName` or where pods run: only a managed Redis has these"))]
+#[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: queued events would be left behind"))]
+#[x_kube(validation = Rule::new("self.partitions >= oldSelf.partitions").message("`partitions` may not be reduced: events queued in them would be left behind"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volume would have to move"))]
 #[x_kube(validation = Rule::new("quantity(self.memory).compareTo(quantity('16Mi')) >= 0").message("`memory` must be at least 16Mi"))]
-#[x_kube(validation = Rule::new("has(self.external) || quantity(self.storageSize).compareTo(quantity(self.memory).add(quantity(self.memory))) >= 0").message("`storageSize` must be at least twice `memory`: rewriting the append-only file needs room for a second one"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be below 1Pi"))]
+#[x_kube(validation = Rule::new("has(self.external) || quantity(self.storageSize).compareTo(quantity(self.memory).add(quantity(self.memory))) >= 0").message("`storageSize` must be at least twice `memory`: rewriting its file needs room for a second one"))]
 pub struct Redis {
     /// Redis of somebody else, in place of a managed one. Key `url` of the Secret: `redis://` or `rediss://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,11 +70,11 @@ pub enum Durability {
 /// PostgreSQL: people and API keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.storageSize == '1Gi')").message("`external` may not be combined with `image`, `storageSize`, `resources`, `storageClassName` or where pods run: these are of a PostgreSQL that the operator manages"))]
+#[x_kube(validation = Rule::new("!has(self.external) || (!has(self.image) && !has(self.resources) && !has(self.storageClassName) && !has(self.nodeSelector) && !has(self.tolerations) && !has(self.topologySpread) && !has(self.labels) && !has(self.annotations) && self.storageSize == '1Gi')").message("`external` may not be combined with `image`, `storageSize`, `resources`, `storageClassName` or where pods run: only a managed PostgreSQL has these"))]
 #[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: people and API keys would be left behind"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volume would have to move"))]
-#[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity('0')) > 0").message("`storageSize` must be above 0"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).sign() > 0 && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
 pub struct Postgres {
     /// PostgreSQL of somebody else, 15 or newer, in place of a managed one. Key `url` of the Secret: `postgres://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
