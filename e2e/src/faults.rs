@@ -14,7 +14,7 @@ use crate::operator::Operator;
 use crate::pipeline::{Pipeline, READY_TIMEOUT};
 use crate::report::{Report, note, scenario};
 use crate::world::{self, World};
-use crate::{away, lost};
+use crate::{away, changes, lost};
 
 /// Steps with a replica set initiated behind and work before them.
 const MIDDLE: [&str; 8] =
@@ -34,6 +34,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
     report.check("the interrupted pipeline is told to go", world.leave(world::INTERRUPTED)).await;
     under_load(world, report).await;
     away::run(world, report).await;
+    Box::pin(changes::run(world, report)).await;
 }
 
 async fn interrupted(world: &World, report: &mut Report) {

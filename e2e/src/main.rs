@@ -4,6 +4,7 @@
 //! One file a scenario, in the order in which they run; each takes the pipeline as the one before left it.
 
 mod away;
+mod changes;
 mod cluster;
 mod deletion;
 mod error;

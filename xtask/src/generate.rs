@@ -71,9 +71,7 @@ pub fn sorted(value: Value) -> Value {
 
 /// Builds all binaries at once: one by one, cargo would choose other features and build the dependencies again.
 fn build(root: &Path) -> Result<(), String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let built =
-        Command::new(cargo).args(["build", "--quiet", "--workspace", "--bins"]).current_dir(root).status();
+    let built = crate::cargo(root).args(["build", "--quiet", "--workspace", "--bins"]).status();
     match built {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("cargo build ended with {status}")),

@@ -83,6 +83,8 @@ reasons! {
     UP_TO_DATE = "UpToDate";
     /// Nothing stands still.
     PROGRESSING = "Progressing";
+    /// Of an Event: somebody changed an object of the pipeline, and it is as the spec asks again.
+    CHANGE_UNDONE = "ChangeUndone";
 
     /// The spec asks for something that cannot be; the message names the fields.
     INVALID_SPEC = "InvalidSpec";
@@ -132,8 +134,6 @@ reasons! {
     AUTHENTICATION_FAILED = "AuthenticationFailed";
     /// An external store is set up so that acknowledged events could be lost; the message says what to change.
     STORE_UNSUITABLE = "StoreUnsuitable";
-    /// MongoDB refuses a step of the set-up for good; the message has its answer.
-    BOOTSTRAP_FAILED = "BootstrapFailed";
     /// Every shard is registered.
     ALL_SHARDS_ADDED = "AllShardsAdded";
     /// A shard is not registered yet.

@@ -48,7 +48,7 @@ fn well() -> Observed {
         worker: pods(1),
         lag: Some((Some(0), Certainty::Known)),
         dead_letters: Some(0),
-        trouble: None,
+        ..Observed::default()
     }
 }
 
@@ -261,4 +261,38 @@ fn troubles_are_told_together() {
     assert_eq!(Trouble::all([]), None);
     let all = Trouble::all([trouble(reasons::PODS_REFUSED, "a"), trouble(reasons::INVALID_SPEC, "b")]);
     assert_eq!(all, Some(trouble(reasons::PODS_REFUSED, "a; b")));
+}
+
+#[test]
+fn pods_that_fail_for_different_reasons_are_told_of_each_and_the_same_is_told_once() {
+    let trouble = |reason, message: &str| Trouble { reason, message: message.into() };
+    let all = Trouble::by_reason([
+        trouble(reasons::IMAGE_PULL_FAILED, "shard-0 cannot pull"),
+        trouble(reasons::IMAGE_PULL_FAILED, "shard-1 cannot pull"),
+        trouble(reasons::POD_UNSCHEDULABLE, "no node takes shard-2"),
+    ]);
+    assert_eq!(all, Some(trouble(reasons::IMAGE_PULL_FAILED, "shard-0 cannot pull; no node takes shard-2")));
+}
+
+#[test]
+fn a_new_pod_of_the_api_that_cannot_start_is_told_of_beside_those_that_serve() {
+    let mut seen = well();
+    seen.api.up_to_date = false;
+    seen.api.trouble =
+        Some(Trouble { reason: reasons::IMAGE_PULL_FAILED, message: "clicks-api-b cannot pull".into() });
+    let status = of(&seen);
+    assert_eq!(says(&status, types::API_AVAILABLE), pair("True", reasons::AVAILABLE));
+    let words = &condition(&status, types::API_AVAILABLE).message;
+    assert_eq!(words, "2 of 2 pods are ready; but clicks-api-b cannot pull");
+    assert_eq!(says(&status, types::RECONCILING), pair("True", reasons::ROLLING_OUT));
+    assert_eq!(says(&status, types::STALLED), pair("True", reasons::IMAGE_PULL_FAILED));
+}
+
+#[test]
+fn sets_that_wait_for_their_turn_are_named_until_all_are_changed() {
+    let seen = Observed { waiting: vec!["clicks-shard-1".into(), "clicks-router".into()], ..well() };
+    let status = of(&seen);
+    assert_eq!(says(&status, types::RECONCILING), pair("True", reasons::ROLLING_OUT));
+    let words = &condition(&status, types::RECONCILING).message;
+    assert_eq!(words, "clicks-shard-1, clicks-router wait for their turn, one set after the other");
 }

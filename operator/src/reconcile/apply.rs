@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use plan::names::Part;
 use plan::ownership::{self, Whose};
+use plan::resources::turns::Turns;
 use plan::resources::worker::{WorkerReplicas, replicas};
 use plan::resources::{Kind, Object, Progress, labels, volumes};
 use plan::status::Trouble;
@@ -29,6 +30,10 @@ pub struct Done {
     pub troubles: Vec<Trouble>,
     /// Whether a deleted pipeline's objects are waited for to go.
     pub waits: bool,
+    /// Workloads whose change waits for that of another.
+    pub held_back: Vec<String>,
+    /// What somebody had changed of ours and is again as it was.
+    pub undone: Vec<String>,
 }
 
 /// Applies what differs from what was applied before, and deletes orphans.
@@ -49,7 +54,9 @@ pub async fn objects(
             .map(|object| ownership::taken(object.kind, &object.name))
             .collect(),
         waits: owners.values().any(|whose| *whose == Whose::Predecessors),
+        ..Done::default()
     };
+    let mut turns = Turns::default();
     // Pods would find a stranger's object in place of ours.
     let nothing_new = !done.troubles.is_empty();
     let worker = valid.names().of(Part::Worker);
@@ -71,8 +78,15 @@ pub async fn objects(
         let stands = living.is_some_and(|living| {
             lock(&memory).applied.stands(object.kind, &object.name, &object.body, living)
         });
-        if stands {
-            continue;
+        if let Some(living) = living {
+            if stands {
+                turns.passed(&object, living, false);
+                continue;
+            }
+            if turns.holds_back(&object, living) {
+                done.held_back.push(object.name);
+                continue;
+            }
         }
         let api = api(&context.client, valid, object.kind);
         let attempted = format!("apply {} {}", object.kind.word(), object.name);
@@ -84,7 +98,16 @@ pub async fn objects(
             Ok(now) => {
                 context.metrics.writes.inc();
                 let now = serde_json::to_value(now).unwrap_or_default();
-                lock(&memory).applied.note(object.kind, &object.name, &object.body, &now);
+                if let Some(living) = living {
+                    let changed = living["metadata"]["generation"] != now["metadata"]["generation"];
+                    turns.passed(&object, living, changed);
+                }
+                let mut memory = lock(&memory);
+                // It is again what was remembered: somebody had changed what is ours, and nothing else.
+                if living.is_some() && memory.applied.stands(object.kind, &object.name, &object.body, &now) {
+                    done.undone.push(format!("{} {}", object.kind.word(), object.name));
+                }
+                memory.applied.note(object.kind, &object.name, &object.body, &now);
                 has_workers |= object.kind == Kind::Deployment && object.name == worker;
             }
             Err(error) => done.troubles.push(error.lasting()?),

@@ -24,8 +24,8 @@ use crd::EventPipeline;
 use kube::Resource;
 use kube::runtime::controller::Action;
 use plan::mongo::{Pace, Step};
-use plan::resources;
-use plan::status::Trouble;
+use plan::resources::{self, Kind};
+use plan::status::{Observed, Trouble};
 use plan::validate::ValidatedPipeline;
 
 use crate::context::{Context, key, lock};
@@ -87,21 +87,26 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     let secrets = secrets::ensure(&valid, context).await?;
     let live = live::read(&valid, context).await?;
     let mongo = mongo::look(&valid, &secrets, &live, context).await?;
-    let objects = resources::objects(&valid);
+    let outside = outside::ask(&valid, &secrets, &live, context).await;
+    let mut objects = resources::objects(&valid);
+    let workload = |name: &str| live.get(Kind::Deployment, name);
+    let value = |secret: &str, key: &str| secrets.value(secret, key);
+    resources::marks::mark(&valid, &mut objects, value, workload, outside.all_trusted());
     let applied = match &secrets.trouble {
         // Pods that lack a Secret would only fail and start again.
         Some(_) => apply::Done::default(),
         None => apply::objects(&valid, &objects, &live, mongo.progress(), context).await?,
     };
     let acted = mongo.act(&valid, context).await?;
-    let outside = outside::ask(&valid, &secrets, &live, context).await;
-    let waits = applied.waits;
+    let waits = applied.waits || !applied.held_back.is_empty();
     let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
         let memory = context.memory(&key);
         let mut memory = lock(&memory);
-        report::observed(&valid, &live, &mongo, outside, trouble, &mut memory)
+        let seen = report::observed(&valid, &live, &mongo, outside, &mut memory);
+        Observed { waiting: applied.held_back, trouble, ..seen }
     };
+    report::undone(pipeline, &applied.undone, context).await;
     report::status(pipeline, &valid, &observed, context).await?;
     context.backoff.forget(&key);
     Ok(Action::requeue(next(&valid, &observed, &mongo, acted, waits)))
@@ -110,7 +115,7 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
 /// When to look again.
 fn next(
     valid: &ValidatedPipeline,
-    observed: &plan::status::Observed,
+    observed: &Observed,
     mongo: &mongo::Look,
     acted: bool,
     waits_for_others: bool,

@@ -94,7 +94,7 @@ impl Look {
 fn reason(word: &str) -> &'static str {
     use crd::conditions::reasons;
     let known = reasons::ALL.iter().find(|(reason, _)| *reason == word);
-    known.map_or(reasons::BOOTSTRAP_FAILED, |(reason, _)| reason)
+    known.map_or(reasons::INTERNAL_ERROR, |(reason, _)| reason)
 }
 
 fn record(valid: &ValidatedPipeline, context: &Context) -> SecretRecord {

@@ -27,6 +27,14 @@ pub struct Answers {
     pub mongodb: Answer,
 }
 
+impl Answers {
+    /// Whether what the Secrets hold is as good as anybody knows: none refused it, and none was asked in vain.
+    pub fn all_trusted(&self) -> bool {
+        let all = [&self.redis, &self.postgres, &self.mongodb];
+        all.into_iter().all(|answer| matches!(answer, Answer::Answered | Answer::NotAsked))
+    }
+}
+
 /// Asks those that are external; of managed ones, once their pods are ready, whether they take the password that stands
 /// in their Secret: it may have been changed, and pods that run do not notice.
 pub async fn ask(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, context: &Context) -> Answers {
@@ -74,6 +82,11 @@ fn if_refused(answer: Answer) -> Answer {
 }
 
 async fn redis(url: &str) -> Answer {
+    if let Some(fault) = stream::url_fault(url) {
+        return Answer::Unsuitable(format!(
+            "the address in its Secret is none of Redis's: {fault}; correct it"
+        ));
+    }
     let asked = tokio::time::timeout(ANSWER_TIMEOUT, async {
         let mut redis = stream::connect(url).await?;
         stream::check_server(&mut redis).await

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use plan::absences::{self, Absences};
 use plan::names::Part;
+use plan::resources::turns::is_rolled_out;
 use plan::resources::{Kind, labels};
 use plan::status::{Pods, Trouble};
 use plan::validate::ValidatedPipeline;
@@ -36,18 +37,17 @@ pub fn of(valid: &ValidatedPipeline, live: &Live, part: Part, absences: &Absence
         pods.wanted += wanted;
         pods.present += number(&status["replicas"]);
         pods.ready += number(&status["readyReplicas"]);
-        let seen = status["observedGeneration"].as_i64() >= workload["metadata"]["generation"].as_i64();
-        let revision = *kind == Kind::Deployment || status["currentRevision"] == status["updateRevision"];
-        pods.up_to_date &= seen && revision && number(&status["updatedReplicas"]) == wanted;
+        pods.up_to_date &= is_rolled_out(*kind, workload);
     }
-    let refused = workloads.iter().find_map(|(_, workload)| refused(workload));
-    let absent = || names.iter().find_map(|(_, name)| absences.trouble(name, now));
-    let mut own = live.pods.iter().filter(|pod| {
+    let refused = workloads.iter().filter_map(|(_, workload)| refused(workload));
+    let absent = names.iter().filter_map(|(_, name)| absences.trouble(name, now));
+    let own = live.pods.iter().filter(|pod| {
         pod.metadata.labels.as_ref().and_then(|l| l.get(labels::COMPONENT)).map(String::as_str)
             == Some(part.word())
     });
-    pods.trouble =
-        own.find_map(|pod| trouble(pod, storage_class(valid, part), now)).or(refused).or_else(absent);
+    let of_pods = own.filter_map(|pod| trouble(pod, storage_class(valid, part), now));
+    // A pod that is absent is mostly one that was refused.
+    pods.trouble = Trouble::by_reason(of_pods.chain(refused)).or_else(|| Trouble::by_reason(absent));
     pods
 }
 
@@ -130,6 +130,10 @@ fn last_words(text: &str) -> String {
     message.unwrap_or(line).to_owned()
 }
 
+fn times(count: i32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let message = waiting.message.as_deref().unwrap_or_default();
@@ -151,8 +155,9 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
             (
                 reasons::CRASH_LOOPING,
                 format!(
-                    "{pod} ended {} times, at last with code {code}: {words}; see `kubectl logs {pod} -c {} --previous`",
-                    container.restart_count, container.name
+                    "{pod} ended {}, at last with code {code}: {words}; see `kubectl logs {pod} -c {} --previous`",
+                    times(container.restart_count),
+                    container.name
                 ),
             )
         }

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use plan::names::Part;
-use plan::status::{Mongodb, Observed, Store, Trouble};
+use plan::status::{Mongodb, Observed, Store};
 use plan::validate::{Fault, ValidatedPipeline};
 use serde_json::{Value, json};
 
@@ -33,7 +33,6 @@ pub fn observed(
     live: &Live,
     mongo: &Look,
     outside: Answers,
-    trouble: Option<Trouble>,
     memory: &mut Memory,
 ) -> Observed {
     let now = Timestamp::now();
@@ -53,7 +52,7 @@ pub fn observed(
         worker: pods(Part::Worker),
         lag: memory.lag,
         dead_letters: memory.dead_letters,
-        trouble,
+        ..Observed::default()
     }
 }
 
@@ -148,6 +147,18 @@ fn turned<'a>(before: &'a [Condition], now: &'a [Condition]) -> impl Iterator<It
         };
         TOLD.contains(&condition.type_.as_str()) && news
     })
+}
+
+/// Tells whose changes were undone: who made them sees why they did not last.
+pub async fn undone(pipeline: &EventPipeline, objects: &[String], context: &Context) {
+    if objects.is_empty() {
+        return;
+    }
+    let note = format!(
+        "{} differed from what the spec asks for and is put right; change the EventPipeline instead",
+        objects.join(", ")
+    );
+    publish(EventType::Normal, reasons::CHANGE_UNDONE, &note, &pipeline.object_ref(&()), context).await;
 }
 
 /// Tells of an object that this operator cannot read, and so cannot give a status.

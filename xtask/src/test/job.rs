@@ -29,9 +29,8 @@ impl Job {
 
 /// A job for each test binary, built first. Each runs in its package's folder, as cargo would run it.
 pub fn test_binaries(root: &Path) -> Result<Vec<Job>, String> {
-    let built = Command::new("cargo")
+    let built = crate::cargo(root)
         .args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"])
-        .current_dir(root)
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo test could not be run: {error}"))?;
@@ -55,8 +54,8 @@ fn test_binary(line: &str) -> Option<Job> {
 
 /// Examples in the documentation.
 pub fn documentation(root: &Path) -> Job {
-    let mut command = Command::new("cargo");
-    command.args(["test", "--workspace", "--doc", "--quiet"]).current_dir(root);
+    let mut command = crate::cargo(root);
+    command.args(["test", "--workspace", "--doc", "--quiet"]);
     Job { name: "documentation".to_owned(), command }
 }
 

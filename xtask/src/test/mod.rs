@@ -6,7 +6,6 @@ mod job;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,8 +31,8 @@ pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         jobs.sort_by_key(|job| LONGEST.iter().position(|name| *name == job.name).unwrap_or(LONGEST.len()));
         jobs
     } else {
-        let mut command = Command::new("cargo");
-        command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments).current_dir(root);
+        let mut command = crate::cargo(root);
+        command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
         vec![Job { name: "cargo test".to_owned(), command }]
     };
     let done = all(jobs);

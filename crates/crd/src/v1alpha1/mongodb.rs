@@ -15,13 +15,13 @@ use crate::defaults::{self, block_defaults, number};
 #[x_kube(validation = Rule::new("self.membersPerShard % 2 == 1").message("`membersPerShard` must be odd, so that a primary can be elected"))]
 #[x_kube(validation = Rule::new("self.configMembers % 2 == 1").message("`configMembers` must be odd, so that a primary can be elected"))]
 #[x_kube(validation = Rule::new("self.shards >= oldSelf.shards").message("`shards` may not be reduced: their events would be left behind"))]
-#[x_kube(validation = Rule::new("self.membersPerShard == oldSelf.membersPerShard").message("`membersPerShard` may not be changed: members are not added or removed yet"))]
-#[x_kube(validation = Rule::new("self.configMembers == oldSelf.configMembers").message("`configMembers` may not be changed: members are not added or removed yet"))]
+#[x_kube(validation = Rule::new("self.membersPerShard == oldSelf.membersPerShard").message("`membersPerShard` may not be changed yet"))]
+#[x_kube(validation = Rule::new("self.configMembers == oldSelf.configMembers").message("`configMembers` may not be changed yet"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("quantity(self.configStorageSize).compareTo(quantity(oldSelf.configStorageSize)) >= 0").message("`configStorageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volumes would have to move"))]
-#[x_kube(validation = Rule::new("quantity(self.storageSize).sign() > 0 && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
-#[x_kube(validation = Rule::new("quantity(self.configStorageSize).sign() > 0 && quantity(self.configStorageSize).isLessThan(quantity('1Pi'))").message("`configStorageSize` must be above 0 and below 1Pi"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).isGreaterThan(quantity('0')) && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
+#[x_kube(validation = Rule::new("quantity(self.configStorageSize).isGreaterThan(quantity('0')) && quantity(self.configStorageSize).isLessThan(quantity('1Pi'))").message("`configStorageSize` must be above 0 and below 1Pi"))]
 pub struct Mongodb {
     /// MongoDB of somebody else, 6.0 or newer, in place of a managed one. Key `url` of the Secret: `mongodb://` or
     /// `mongodb+srv://`. Its collections are not sharded by the operator.

@@ -74,7 +74,7 @@ pub enum Durability {
 #[x_kube(validation = Rule::new("has(self.external) == has(oldSelf.external)").message("`external` may not be added or removed: people and API keys would be left behind"))]
 #[x_kube(validation = Rule::new("quantity(self.storageSize).compareTo(quantity(oldSelf.storageSize)) >= 0").message("`storageSize` may not be reduced: volumes can only grow"))]
 #[x_kube(validation = Rule::new("(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')").message("`storageClassName` may not be changed: the volume would have to move"))]
-#[x_kube(validation = Rule::new("quantity(self.storageSize).sign() > 0 && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
+#[x_kube(validation = Rule::new("quantity(self.storageSize).isGreaterThan(quantity('0')) && quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be above 0 and below 1Pi"))]
 pub struct Postgres {
     /// PostgreSQL of somebody else, 15 or newer, in place of a managed one. Key `url` of the Secret: `postgres://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 mod api;
 mod env;
 pub mod labels;
+pub mod marks;
 pub mod mongodb;
 mod network;
 mod object;
@@ -12,6 +13,7 @@ mod pod;
 mod postgres;
 mod redis;
 mod service;
+pub mod turns;
 pub mod volumes;
 pub mod worker;
 mod workload;

@@ -17,6 +17,9 @@ use crate::validate::ValidatedPipeline;
 
 /// Old ReplicaSets and revisions that are kept: enough to look at the last change.
 const HISTORY: i32 = 2;
+/// Between two members of a set in a roll-out: an election takes up to 12 seconds, and a member that listens may still
+/// catch up.
+const MEMBERS_APART_SECONDS: i32 = 15;
 /// Name of the volume of every store; with the pod's name it is the name of the claim.
 pub const DATA: &str = "data";
 
@@ -100,6 +103,7 @@ pub fn stateful_set(
         spec: Some(StatefulSetSpec {
             service_name: Some(store.name),
             replicas: Some(store.replicas),
+            min_ready_seconds: (store.replicas > 1).then_some(MEMBERS_APART_SECONDS),
             revision_history_limit: Some(HISTORY),
             // Members become ready together, or not at all.
             pod_management_policy: Some("Parallel".to_owned()),

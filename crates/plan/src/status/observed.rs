@@ -19,6 +19,8 @@ pub struct Observed {
     pub lag: Option<(Option<i64>, Certainty)>,
     /// Dead letters; `None` when they could not be counted.
     pub dead_letters: Option<i64>,
+    /// Workloads of MongoDB whose change waits for that of another.
+    pub waiting: Vec<String>,
     /// What keeps the pass from its end and is not a part's own: a missing Secret, a refused apply.
     pub trouble: Option<Trouble>,
 }
@@ -57,6 +59,17 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// The first of each reason: the pods of a part mostly say the same.
+    pub fn by_reason(troubles: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut kinds: Vec<Self> = Vec::new();
+        for trouble in troubles {
+            if kinds.iter().all(|known| known.reason != trouble.reason) {
+                kinds.push(trouble);
+            }
+        }
+        Self::all(kinds)
+    }
+
     /// All of them in one, under the first one's reason.
     pub fn all(troubles: impl IntoIterator<Item = Self>) -> Option<Self> {
         troubles

@@ -66,8 +66,12 @@ pub fn reconciling(pipeline: &ValidatedPipeline, observed: &Observed) -> Verdict
     if !own && !mongodb.settled && mongodb.refusal.is_none() && !mongodb.step.is_empty() {
         return Verdict::yes(reasons::BOOTSTRAPPING, format!("MongoDB: {}", mongodb.message));
     }
-    if !rolling.is_empty() {
-        return Verdict::yes(reasons::ROLLING_OUT, format!("pods are being changed: {}", rolling.join(", ")));
+    let changed = (!rolling.is_empty()).then(|| format!("pods are being changed: {}", rolling.join(", ")));
+    let waiting = (!observed.waiting.is_empty())
+        .then(|| format!("{} wait for their turn, one set after the other", observed.waiting.join(", ")));
+    let words: Vec<String> = changed.into_iter().chain(waiting).collect();
+    if !words.is_empty() {
+        return Verdict::yes(reasons::ROLLING_OUT, words.join("; "));
     }
     Verdict::no(reasons::UP_TO_DATE, "everything is as the spec says")
 }

@@ -56,7 +56,8 @@ pub fn mongodb(pipeline: &ValidatedPipeline, mongodb: &Mongodb) -> Verdict {
     }
     if mongodb.settled {
         let shards = mongodb.shards.len();
-        return Verdict::yes(reasons::BOOTSTRAPPED, format!("{shards} shards, both collections sharded"));
+        let counted = if shards == 1 { "1 shard".to_owned() } else { format!("{shards} shards") };
+        return Verdict::yes(reasons::BOOTSTRAPPED, format!("{counted}, both collections sharded"));
     }
     Verdict::no(reasons::BOOTSTRAPPING, format!("{}: {}", mongodb.step, mongodb.message))
 }
@@ -90,7 +91,10 @@ pub fn shards(pipeline: &ValidatedPipeline, mongodb: &Mongodb) -> Verdict {
 /// The API: one pod is enough to take events.
 pub fn api(api: &Pods) -> Verdict {
     if api.exists && api.ready > 0 {
-        return Verdict::yes(reasons::AVAILABLE, format!("{} of {} pods are ready", api.ready, api.wanted));
+        let counted = format!("{} of {} pods are ready", api.ready, api.wanted);
+        let but =
+            api.trouble.as_ref().map_or_else(String::new, |trouble| format!("; but {}", trouble.message));
+        return Verdict::yes(reasons::AVAILABLE, counted + &but);
     }
     pods("the API", api)
 }
