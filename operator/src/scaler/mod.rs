@@ -178,14 +178,8 @@ impl Pipeline {
 
 /// For the status of the next pass: what waits is what is queued and what workers hold.
 fn remember(valid: &ValidatedPipeline, observation: &Observation, decision: &Decision, context: &Context) {
-    use plan::scaling::Certainty as Sure;
-    let certainty = match decision.certainty {
-        Sure::Known => crd::Certainty::Known,
-        Sure::Estimated => crd::Certainty::Estimated,
-        Sure::Unknown => crd::Certainty::Unknown,
-    };
     let waits = decision.lag_events.map(|lag| lag + observation.pending_events.unwrap_or(0.0));
     #[allow(clippy::cast_possible_truncation, reason = "a count of events; a cast of a float saturates")]
     let events = waits.map(|waits| waits as i64);
-    lock(&context.memory(&valid.names().key())).lag = Some((events, certainty));
+    lock(&context.memory(&valid.names().key())).lag = Some((events, decision.certainty));
 }

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
-use plan::scaling::{Certainty as Sure, ClampBy, Decision, State};
+use plan::scaling::{ClampBy, Decision, State};
 use plan::status::{ScalingSeen, scaling_active};
 use plan::validate::ValidatedPipeline;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub async fn decision(
     let clamps: Vec<&ClampBy> = decision.clamps.iter().map(|clamp| &clamp.by).collect();
     let seen = ScalingSeen {
         workers_exist: true,
-        certainty: certainty(decision.certainty),
+        certainty: decision.certainty,
         at_maximum: clamps.contains(&&ClampBy::MaxReplicas),
     };
     let condition = condition(pipeline, valid, &seen);
@@ -93,14 +93,6 @@ pub async fn decision(
 fn condition(pipeline: &EventPipeline, valid: &ValidatedPipeline, seen: &ScalingSeen) -> Condition {
     let previous = pipeline.status.as_ref().map_or(&[][..], |status| &status.conditions);
     scaling_active(valid, seen, previous, &Time(Timestamp::now()))
-}
-
-fn certainty(sure: Sure) -> Certainty {
-    match sure {
-        Sure::Known => Certainty::Known,
-        Sure::Estimated => Certainty::Estimated,
-        Sure::Unknown => Certainty::Unknown,
-    }
 }
 
 async fn write(

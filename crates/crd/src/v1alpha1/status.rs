@@ -80,6 +80,17 @@ pub enum Certainty {
     Unknown,
 }
 
+impl Certainty {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Known => "Known",
+            Self::Estimated => "Estimated",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// The last decision about the number of workers, and what the autoscaler learned.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

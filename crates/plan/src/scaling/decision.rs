@@ -1,6 +1,7 @@
 //! The record of a decision: what it was made of and what came out. Status, events, metrics, console and replay are
 //! all written from this one value.
 
+use crd::Certainty;
 use serde::{Deserialize, Serialize};
 
 use super::choose::Choice;
@@ -8,17 +9,6 @@ use super::number::micro;
 use super::observe::Seen;
 use super::reason::Reason;
 use super::spec::Spec;
-
-/// How sure the lag is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Certainty {
-    /// It was read.
-    Known,
-    /// It was inferred: from the counters, or from age and rate. It may raise and never lowers.
-    Estimated,
-    /// There is no number.
-    Unknown,
-}
 
 /// What limited the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,17 +32,6 @@ pub enum ClampBy {
     ScaleDownStabilization,
     /// `scaleDown.maxPercent`.
     ScaleDownPercent,
-}
-
-impl Certainty {
-    /// The word for status and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Known => "Known",
-            Self::Estimated => "Estimated",
-            Self::Unknown => "Unknown",
-        }
-    }
 }
 
 impl ClampBy {

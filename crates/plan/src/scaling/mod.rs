@@ -22,7 +22,7 @@ mod state;
 mod told;
 mod window;
 
-pub use decision::{Certainty, Clamp, ClampBy, Decision, Note, Rates, Terms};
+pub use decision::{Clamp, ClampBy, Decision, Note, Rates, Terms};
 pub use explain::explain;
 pub use observation::{Observation, Workers};
 pub use reason::Reason;

@@ -1,6 +1,8 @@
 //! What one line says: growth of the counters, the lag and how sure it is, the arrival rate.
 
-use super::decision::{Certainty, Note};
+use crd::Certainty;
+
+use super::decision::Note;
 use super::number::{self, AMOUNT_MAX, TIME_MAX};
 use super::observation::Observation;
 use super::rates::ArrivalRates;

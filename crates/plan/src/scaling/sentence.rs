@@ -1,6 +1,8 @@
 //! A decision as a person would say it, with its numbers.
 
-use super::decision::{Certainty, Clamp, ClampBy, Decision, Note};
+use crd::Certainty;
+
+use super::decision::{Clamp, ClampBy, Decision, Note};
 use super::reason::Reason;
 
 impl Decision {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crd::Certainty;
 use plan::scaling::{
-    Certainty, ClampBy, Decision, Note, Observation, Reason, ScaleUp, Spec, State, Workers, decide, explain,
+    ClampBy, Decision, Note, Observation, Reason, ScaleUp, Spec, State, Workers, decide, explain,
 };
 
 /// Lines five seconds apart, of a fleet whose workers do 50/s each.
