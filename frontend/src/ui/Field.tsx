@@ -35,6 +35,14 @@ export function TextField({ label, hint, fault, className, ...rest }: FieldProps
   );
 }
 
+/** A password to be chosen: no browser fills it in. Its bytes are counted by the API. */
+export const PASSWORD = {
+  name: "password",
+  type: "password",
+  maxLength: 256,
+  autoComplete: "new-password",
+} as const;
+
 export function SelectField({
   label,
   hint,
