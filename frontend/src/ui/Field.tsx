@@ -3,7 +3,7 @@ import { type ComponentProps, type ReactNode, useId } from "react";
 import { cn } from "./cn";
 
 const BOX =
-  "min-h-8 w-full min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 py-1 text-sm text-text max-md:min-h-10";
+  "min-h-8 w-full min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 py-1 text-sm text-text disabled:cursor-not-allowed disabled:bg-sunken max-md:min-h-10";
 
 interface FieldProps {
   label: string;

@@ -1,5 +1,6 @@
 // The limits in force, read-only: each with what to change to change it.
 import { useQuery } from "@tanstack/react-query";
+import { Fragment } from "react";
 import { limits } from "@/api/queries";
 import { Card } from "@/ui/Card";
 import { Loaded, SkeletonRows } from "@/ui/Loaded";
@@ -24,6 +25,21 @@ export function Limits() {
   );
 }
 
+/** It may go on in the next line after each dot, and nowhere else. */
+function Field({ path }: { path: string }) {
+  return (
+    <code className="font-mono text-xs">
+      {path.split(".").map((part, n) => (
+        <Fragment key={part}>
+          {n > 0 && "."}
+          {n > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </code>
+  );
+}
+
 const COLUMNS: Column<Limit>[] = [
   { head: "Limit", cell: (row) => <span className="sm:whitespace-nowrap">{row.name}</span> },
   {
@@ -36,7 +52,7 @@ const COLUMNS: Column<Limit>[] = [
     cell: (row) =>
       row.field ? (
         <>
-          <code className="font-mono text-xs break-words">{row.field}</code>
+          <Field path={row.field} />
           {row.note && <span className="block text-xs text-soft">{row.note}</span>}
         </>
       ) : (
