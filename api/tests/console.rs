@@ -179,8 +179,8 @@ async fn in_a_read_only_console_people_look_and_change_nothing_and_programs_go_o
     // The token of a person is no way around it.
     assert_eq!(ask(&api.public, "POST", "/api/v1/events", &token, event).await.refusal(), refused);
     for router in [&api.public, &api.console] {
-        let taken = ask(router, "POST", "/api/v1/events", &[("x-api-key", FIRST_KEY)], event).await;
-        assert_eq!(taken.status, 202, "{}", taken.json);
+        let sent = ask(router, "POST", "/api/v1/events", &[("x-api-key", FIRST_KEY)], event).await;
+        assert_eq!(sent.status, 202, "{}", sent.json);
     }
     assert_eq!(api.post("/api/v1/keys", FIRST_KEY, r#"{"scopes": ["read"]}"#).await.status, 201);
     assert_eq!(ask(&api.console, "POST", "/api/v1/auth/logout", &page, "").await.status, 204);
