@@ -219,6 +219,20 @@ fn a_stopped_pipeline_tells_its_api_and_a_disabled_console_has_no_service() {
 }
 
 #[test]
+fn nothing_leads_to_a_disabled_console() {
+    let around = "networkPolicy: Enabled, ingress: {host: a.example}";
+    for (access, open) in [("Disabled", false), ("ReadOnly", true), ("ReadWrite", true)] {
+        let objects = resources::objects(&valid(&format!("{{{around}, console: {{access: {access}}}}}")));
+        for kind in [Kind::Ingress, Kind::NetworkPolicy] {
+            let body = objects.iter().find(|o| o.kind == kind && o.name == "clicks-api").unwrap();
+            let ways = body.body["spec"].to_string();
+            assert!(ways.contains("3001"), "{access}: {ways}");
+            assert_eq!(ways.contains("3000"), open, "{access}: {ways}");
+        }
+    }
+}
+
+#[test]
 fn a_console_to_look_at_has_a_service_and_its_api_is_told() {
     let read_only = r#"{"name":"CONSOLE_ACCESS","value":"ReadOnly"}"#;
     for (access, told) in [("ReadOnly", true), ("ReadWrite", false)] {

@@ -37,7 +37,7 @@ test("theme and time zone chosen in settings or in the top bar are one, and stay
   await page.route("**/api/v1/settings", (route) => route.abort());
   await page.getByLabel("Theme", { exact: true }).selectOption("dark");
   await page.getByText("Not kept.").waitFor();
-  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "light");
   await t.picture("settings-not-kept", page);
   await page.unroute("**/api/v1/settings");
   await page.context().close();

@@ -36,16 +36,19 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
   const { data } = useQuery(settings);
   const { mutate, isSuccess, error } = useMutation({
     mutationFn: (body: Settings) => ask(api.PUT("/api/v1/settings", { body })),
-    // Shown at once; if the API refuses, what it has comes back.
+    // Shown at once; if the API refuses or is away, what was there before comes back.
     onMutate: (body) => {
       const before = queries.getQueryData(settings.queryKey);
       queries.setQueryData(settings.queryKey, body);
-      return { pageRows: before?.pageRows };
+      return { before };
     },
-    onError: () => queries.invalidateQueries({ queryKey: settings.queryKey }),
+    onError: (_, __, context) => {
+      queries.setQueryData(settings.queryKey, context?.before);
+      return queries.invalidateQueries({ queryKey: settings.queryKey });
+    },
     // Lists come in pages of another size.
-    onSuccess: (body, _, before) =>
-      before.pageRows === body.pageRows ? undefined : queries.invalidateQueries({ predicate: isList }),
+    onSuccess: (body, _, { before }) =>
+      before?.pageRows === body.pageRows ? undefined : queries.invalidateQueries({ predicate: isList }),
   });
   const theme = data?.theme ?? storedTheme();
   useEffect(() => applyTheme(theme), [theme]);
