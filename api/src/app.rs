@@ -14,6 +14,7 @@ use redis::aio::ConnectionManager;
 use store::Store;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::access::Access;
 use crate::console::{self, Console};
 use crate::ingest::{Ingest, Pressure};
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct App {
     pub pipeline: String,
     /// The files of the console.
     pub console: Console,
+    /// What people may do.
+    pub access: Access,
     /// Limits of requests.
     pub limits: Limits,
     /// The way into the streams.

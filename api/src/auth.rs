@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
+use crate::access::Access;
 use crate::app::Shared;
 use crate::code::Code;
 use crate::problem::Problem;
@@ -22,6 +23,14 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// Refuses a change by a person where people only look.
+    pub fn require_change(&self, access: Access) -> Result<(), Problem> {
+        match self {
+            Self::Key(_) => Ok(()),
+            Self::Person(_) => access.permit_change(),
+        }
+    }
+
     /// Refuses a caller without the scope. A viewer reads; an administrator does everything.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         let may = match self {
@@ -58,7 +67,9 @@ impl FromRequestParts<Shared> for Caller {
         if Accounts::is_api_key(credential) || credential.starts_with("epk_") {
             return Ok(Self::Key(app.accounts.api_key(credential).await?));
         }
-        Ok(Self::Person(app.accounts.person(credential).await?))
+        let person = app.accounts.person(credential).await?;
+        app.access.permit(&parts.method, parts.uri.path())?;
+        Ok(Self::Person(person))
     }
 }
 

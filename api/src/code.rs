@@ -68,6 +68,10 @@ codes! {
     CrossSite = "cross_site", [403], "From a program: send a key or a token instead of the cookie.";
     /// These settings belong to people, and a key asked.
     PeopleOnly = "people_only", [403], "Sign in and send the token.";
+    /// `spec.console.access` is `ReadOnly`: people look and change nothing.
+    ConsoleReadOnly = "console_read_only", [403], "Set `spec.console.access: ReadWrite` in the EventPipeline, or ask with an API key.";
+    /// The present password that was sent with a new one is not the person's.
+    WrongPassword = "wrong_password", [422], "Send the present one; an administrator can set a new one without it.";
 
     /// There is nothing at this path or of this id.
     NotFound = "not_found", [404], "See `/api/openapi.json` for paths; ids are as answered before.";

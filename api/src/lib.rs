@@ -3,6 +3,7 @@
 //! One event, top to bottom: `server` → `auth` → `routes::ingest` → `ingest::body` → `event::parse` → `ingest`
 //! (`buffer`, `flight`, `write`) → the stream.
 
+pub mod access;
 pub mod admin;
 pub mod app;
 pub mod auth;

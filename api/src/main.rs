@@ -75,6 +75,7 @@ async fn run(settings: Settings) -> Result<(), String> {
     let app = Arc::new(App {
         pipeline: settings.pipeline.clone(),
         console: files,
+        access: settings.console_access,
         limits: settings.limits,
         pressure: Pressure::start(keys.clone(), redis.clone(), memory_bytes),
         stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),

@@ -8,6 +8,7 @@ use axum::http::HeaderValue;
 use service::settings::Reader;
 use service::telemetry;
 
+use crate::access::Access;
 use crate::console::Console;
 
 /// Everything that can be set.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub api_listen: SocketAddr,
     /// Console listener.
     pub console_listen: SocketAddr,
+    /// What people may do.
+    pub console_access: Access,
     /// Folder of the console's files; empty: the usual places.
     pub console_dir: String,
     /// `/metrics`, `/livez`, `/readyz`.
@@ -86,6 +89,11 @@ impl Settings {
             "0.0.0.0:3000",
             "Console listener: the console and the whole of /api",
         );
+        let console_access = Access::named(reader.choice(
+            "CONSOLE_ACCESS",
+            Access::NAMES,
+            "ReadOnly: people look and change nothing; programs with an API key are not affected",
+        ));
         let console_dir = reader.text(
             "CONSOLE_DIR",
             "",
@@ -208,6 +216,7 @@ impl Settings {
             pipeline,
             api_listen,
             console_listen,
+            console_access,
             console_dir,
             inside_listen,
             redis_url,

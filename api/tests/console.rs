@@ -87,6 +87,107 @@ async fn a_session_is_a_cookie_that_only_the_console_can_use_for_a_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_takes_another_password_and_stays_signed_in_where_they_did_and_nowhere_else() {
+    let api = Api::start().await;
+    let sign_in = async |password: &str| {
+        let login = json!({"email": ADMIN_EMAIL, "password": password}).to_string();
+        ask(&api.console, "POST", "/api/v1/auth/login", OURS, &login).await
+    };
+    let (here, elsewhere) = (cookie(&sign_in(ADMIN_PASSWORD).await), cookie(&sign_in(ADMIN_PASSWORD).await));
+    let change = async |session: &str, current: &str, new: &str| {
+        let headers: Vec<_> = [("cookie", session)].into_iter().chain(OURS.iter().copied()).collect();
+        let body = json!({"currentPassword": current, "newPassword": new}).to_string();
+        ask(&api.console, "POST", "/api/v1/auth/password", &headers, &body).await
+    };
+    let me =
+        async |session: &str| ask(&api.console, "GET", "/api/v1/auth/me", &[("cookie", session)], "").await;
+    let guess = change(&here, "a wrong guess", "a longer password").await;
+    assert_eq!(guess.refusal(), (422, "wrong_password", "/currentPassword"));
+    let short = change(&here, ADMIN_PASSWORD, "short").await;
+    assert_eq!(short.refusal(), (422, "invalid_field", "/newPassword"));
+    assert_eq!(me(&here).await.status, 200, "nothing has changed");
+
+    let changed = change(&here, ADMIN_PASSWORD, "a longer password").await;
+    assert_eq!((changed.status, &changed.json["user"]["email"]), (200, &ADMIN_EMAIL.into()));
+    assert_eq!(changed.json.get("accessToken"), None, "the page is given no token");
+    assert_eq!(me(&cookie(&changed)).await.status, 200, "signed in anew");
+    for old in [&here, &elsewhere] {
+        assert_eq!(me(old).await.refusal(), (401, "credential_revoked", ""));
+    }
+    assert_eq!(sign_in(ADMIN_PASSWORD).await.refusal(), (401, "wrong_credentials", ""));
+    assert_eq!(sign_in("a longer password").await.status, 200);
+
+    // Whoever finds a page left open guesses as slowly as at the login.
+    let open = cookie(&changed);
+    let mut throttled = 0;
+    for _ in 0..7 {
+        throttled += usize::from(change(&open, "a guess", "a password of theirs").await.status == 429);
+    }
+    assert!(throttled > 0, "never throttled");
+    let key = api.post("/api/v1/auth/password", FIRST_KEY, "{}").await;
+    assert_eq!(key.refusal(), (403, "people_only", ""));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_read_only_console_people_look_and_change_nothing_and_programs_go_on() {
+    let api = Api::with(&[("CONSOLE_ACCESS", "ReadOnly")]).await;
+    let login = json!({"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}).to_string();
+    let signed_in = ask(&api.console, "POST", "/api/v1/auth/login", OURS, &login).await;
+    assert_eq!((signed_in.status, &signed_in.json["user"]["access"]), (200, &"ReadOnly".into()));
+    let session = cookie(&signed_in);
+    let page: Vec<_> = [("cookie", session.as_str())].into_iter().chain(OURS.iter().copied()).collect();
+    let program = api.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+    let bearer = format!("Bearer {}", program.json["accessToken"].as_str().unwrap());
+    let token = [("authorization", bearer.as_str())];
+    let user = r#"{"email": "a@b.c", "password": "long enough", "role": "viewer"}"#;
+    let password = r#"{"currentPassword": "correct horse battery", "newPassword": "long enough"}"#;
+    let event = r#"{"id": "a", "type": "t", "userId": "u"}"#;
+    let letters = |dry_run: bool| format!(r#"{{"filter": {{}}, "dryRun": {dry_run}}}"#);
+    let refused = (403, "console_read_only", "");
+    for headers in [page.as_slice(), &token] {
+        for (method, path, body) in [
+            ("POST", "/api/v1/keys", r#"{"scopes": ["read"]}"#),
+            ("DELETE", "/api/v1/keys/000000000001", ""),
+            ("POST", "/api/v1/users", user),
+            ("PATCH", "/api/v1/users/01930000-0000-7000-8000-000000000000", r#"{"disabled": true}"#),
+            ("DELETE", "/api/v1/users/01930000-0000-7000-8000-000000000000", ""),
+            ("POST", "/api/v1/auth/password", password),
+            ("POST", "/api/v1/events", event),
+            ("POST", "/api/v1/events/batch", event),
+            ("POST", "/api/v1/dlq/replay", &letters(false)),
+            ("POST", "/api/v1/dlq/discard", &letters(false)),
+        ] {
+            let answer = ask(&api.console, method, path, headers, body).await;
+            assert_eq!(answer.refusal(), refused, "{method} {path}: {}", answer.json);
+            assert!(answer.json["detail"].as_str().unwrap().contains("spec.console.access: ReadWrite"));
+        }
+        for (method, path, body) in [
+            ("GET", "/api/v1/users", ""),
+            ("GET", "/api/v1/auth/me", ""),
+            ("PUT", "/api/v1/settings", r#"{"theme": "dark"}"#),
+            ("POST", "/api/v1/dlq/replay", &letters(true)),
+            ("POST", "/api/v1/dlq/discard", &letters(true)),
+            ("POST", "/api/v1/auth/refresh", ""),
+        ] {
+            let answer = ask(&api.console, method, path, headers, body).await;
+            assert_eq!(answer.status, 200, "{method} {path}: {}", answer.json);
+        }
+    }
+    let nobody = ask(&api.console, "POST", "/api/v1/keys", &[], "{}").await;
+    assert_eq!(nobody.refusal(), (401, "credential_missing", ""), "who is not known is asked that first");
+    // The token of a person is no way around it.
+    assert_eq!(ask(&api.public, "POST", "/api/v1/events", &token, event).await.refusal(), refused);
+    for router in [&api.public, &api.console] {
+        let sent = ask(router, "POST", "/api/v1/events", &[("x-api-key", FIRST_KEY)], event).await;
+        assert_eq!(sent.status, 202, "{}", sent.json);
+    }
+    assert_eq!(api.post("/api/v1/keys", FIRST_KEY, r#"{"scopes": ["read"]}"#).await.status, 201);
+    assert_eq!(ask(&api.console, "POST", "/api/v1/auth/logout", &page, "").await.status, 204);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_of_the_law_are_told_newest_first_and_the_same_one_once() {
     let api = Api::start().await;
     let empty = api.get("/api/v1/scaling", FIRST_KEY).await;

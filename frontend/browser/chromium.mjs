@@ -19,6 +19,7 @@ export async function startBrowser(origin) {
   const browser = await chromium.launch({ executablePath: program, args: root ? ["--no-sandbox"] : [] });
   /** What must stay empty. */
   const faults = [];
+  const origins = [origin];
   let current;
 
   async function open({ theme = "light", width = 1280, height = 800 } = {}) {
@@ -34,7 +35,11 @@ export async function startBrowser(origin) {
     current = page;
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(`${origin}/`) && !url.startsWith("data:") && !url.startsWith("blob:")) {
+      if (
+        !origins.some((own) => url.startsWith(`${own}/`)) &&
+        !url.startsWith("data:") &&
+        !url.startsWith("blob:")
+      ) {
         faults.push(`a request left the origin: ${url}`);
       }
     });
@@ -53,7 +58,7 @@ export async function startBrowser(origin) {
     await page?.screenshot({ path: `${SHOTS}${name}.png` }).catch(() => undefined);
   }
 
-  return { open, picture, faults, close: () => browser.close() };
+  return { open, picture, faults, allow: (another) => origins.push(another), close: () => browser.close() };
 }
 
 /** Serious findings of axe, as lines. It is put in over the debugger, which no policy of the page stops. */
@@ -72,4 +77,16 @@ export async function axe(page) {
 /** How much wider the page is than its window. */
 export function sideways(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** A change that the page would not offer, by its own session. */
+export function change(page, method, path, body) {
+  return page.evaluate(
+    async ([method, path, body]) => {
+      const headers = { "content-type": "application/json", "x-requested-with": "console" };
+      const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+      return [answer.status, (await answer.json()).code];
+    },
+    [method, path, body],
+  );
 }

@@ -1,6 +1,6 @@
 // A real pipeline for the browser to look at: `eventpipeline dev` on free ports, its data in a temporary folder.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,11 +14,15 @@ const START_MS = 120_000;
 /** Workers finish what is in hand, stores write their data. */
 const STOP_MS = 60_000;
 
-export async function startPipeline() {
+/** `spec`: that of the EventPipeline, as YAML on one line; the smallest one when it is left out. */
+export async function startPipeline(spec = "{}") {
   const data = mkdtempSync(join(tmpdir(), "eventpipeline-console-"));
+  const manifest = join(data, "pipeline.yaml");
+  const kind = "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata: {name: laptop}";
+  writeFileSync(manifest, `${kind}\nspec: ${spec}\n`);
   let output = "";
   // From the root of the tree: the API finds frontend/dist there, and the stores their programs.
-  const child = spawn(PROGRAM, ["dev", "--data", data, "--free-ports"], {
+  const child = spawn(PROGRAM, ["dev", manifest, "--data", data, "--free-ports"], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
   });

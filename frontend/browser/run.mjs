@@ -6,9 +6,12 @@ import "./tests/session.mjs";
 import "./tests/first-event.mjs";
 import "./tests/events.mjs";
 import "./tests/keys.mjs";
+import "./tests/people.mjs";
+import "./tests/settings.mjs";
 import "./tests/dead-letters.mjs";
 import "./tests/viewer.mjs";
 import "./tests/states.mjs";
+import "./tests/read-only.mjs";
 import "./tests/looks.mjs";
 
 const pipeline = await startPipeline();
@@ -27,8 +30,8 @@ function people({ console: origin, login }) {
   return {
     origin,
     /** Signs in through the form. */
-    signIn: async (page, { email, password } = login, path = "/") => {
-      await page.goto(`${origin}${path}`);
+    signIn: async (page, { email, password } = login, path = "/", at = origin) => {
+      await page.goto(`${at}${path}`);
       await page.getByLabel("E-mail").fill(email);
       await page.getByLabel("Password").fill(password);
       await page.getByRole("button", { name: "Sign in" }).click();

@@ -111,9 +111,20 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import("@/screens/keys/Keys"), "Keys"),
 });
 
+const people = createRoute({
+  ...at,
+  path: "/people",
+  component: lazyRouteComponent(() => import("@/screens/people/People"), "People"),
+});
+const settings = createRoute({
+  ...at,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("@/screens/settings/Settings"), "Settings"),
+});
+
 const tree = root.addChildren([
   login,
-  shell.addChildren([overview, health, firstEvent, events, deadLetters, scaling, keys]),
+  shell.addChildren([overview, health, firstEvent, events, deadLetters, scaling, keys, people, settings]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

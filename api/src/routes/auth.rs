@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use accounts::{Person, Preferences, Role, Theme, Token};
+use accounts::{LoginError, Person, Preferences, Role, Theme, Token};
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::Access;
 use crate::admin::{Json, not_read, request_id};
 use crate::app::Shared;
 use crate::auth::{Caller, Credential};
@@ -26,6 +27,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(refresh))
         .routes(routes!(logout))
         .routes(routes!(me))
+        .routes(routes!(password))
         .routes(routes!(settings, set_settings))
 }
 
@@ -63,6 +65,8 @@ pub struct PersonReply {
     id: String,
     email: String,
     role: RoleName,
+    /// `ReadOnly`: whatever the role, people change nothing here but how they see it.
+    access: Access,
 }
 
 /// What a person may do.
@@ -93,10 +97,22 @@ impl From<RoleName> for Role {
     }
 }
 
-impl From<Person> for PersonReply {
-    fn from(person: Person) -> Self {
-        Self { id: person.id.to_string(), email: person.email, role: person.role.into() }
+impl PersonReply {
+    fn of(person: Person, access: Access) -> Self {
+        Self { id: person.id.to_string(), email: person.email, role: person.role.into(), access }
     }
+}
+
+/// A new password of one's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnPassword {
+    /// So that a page left open is not enough.
+    #[schema(format = Password, max_length = 256)]
+    current_password: String,
+    /// 8 to 256 bytes.
+    #[schema(format = Password, min_length = 8, max_length = 256)]
+    new_password: String,
 }
 
 /// Who is calling: a person, or a key.
@@ -190,7 +206,7 @@ async fn login(
     Json(login): Json<Login>,
 ) -> Result<Response, Problem> {
     let token = app.accounts.login(&login.email, &login.password, peer.ip(), &request_id(&headers)).await?;
-    Ok(signed_in(token, &headers))
+    Ok(signed_in(&app, token, &headers))
 }
 
 /// A token that lives from now on, for one that is still good.
@@ -203,20 +219,49 @@ async fn refresh(
     headers: HeaderMap,
     Credential(token): Credential,
 ) -> Result<Response, Problem> {
-    Ok(signed_in(app.accounts.renew(&token).await?, &headers))
+    Ok(signed_in(&app, app.accounts.renew(&token).await?, &headers))
 }
 
-fn signed_in(token: Token, headers: &HeaderMap) -> Response {
+fn signed_in(app: &Shared, token: Token, headers: &HeaderMap) -> Response {
     let cookie = session::cookie(&token.text, token.expires_in, headers);
     let reply = LoginReply {
         access_token: (!session::is_console(headers)).then_some(token.text),
         token_type: "Bearer",
         expires_in: token.expires_in,
-        user: token.person.into(),
+        user: PersonReply::of(token.person, app.access),
     };
     let mut response = axum::Json(reply).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
+}
+
+/// Take another password. Everyone who signed in with the old one is signed out, but for who asks: the answer has a new
+/// token, as that to signing in.
+#[utoipa::path(post, path = "/api/v1/auth/password", tag = "auth", request_body = OwnPassword, responses(
+    (status = 200, description = "Changed, and signed in anew", body = LoginReply),
+    (status = 403, description = "A key has no password; or the console is read-only", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The present password is wrong, or the new one cannot be", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Too many failures", body = Problem, content_type = "application/problem+json"),
+))]
+async fn password(
+    State(app): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Owner(person): Owner,
+    headers: HeaderMap,
+    Json(body): Json<OwnPassword>,
+) -> Result<Response, Problem> {
+    let OwnPassword { current_password, new_password } = body;
+    let (peer, request_id) = (peer.ip(), request_id(&headers));
+    let change = app.accounts.change_password(&person, &current_password, &new_password, peer, &request_id);
+    let token = change.await.map_err(|error| match error {
+        LoginError::WrongCredentials => {
+            Problem::new(Code::WrongPassword, "the present password is another one").at("/currentPassword")
+        }
+        // Of a change, not of a question: it may have happened.
+        LoginError::Store(error) => error.into(),
+        error => error.into(),
+    })?;
+    Ok(signed_in(&app, token, &headers))
 }
 
 /// Ends the session of this browser: its cookie goes. A token that a program holds lives until it expires.
@@ -239,9 +284,9 @@ async fn logout(headers: HeaderMap) -> Result<Response, Problem> {
     (status = 200, description = "The caller", body = Me),
     (status = 401, description = "No good credential", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn me(caller: Caller) -> axum::Json<Me> {
+async fn me(State(app): State<Shared>, caller: Caller) -> axum::Json<Me> {
     axum::Json(match caller {
-        Caller::Person(person) => Me::Person(person.into()),
+        Caller::Person(person) => Me::Person(PersonReply::of(person, app.access)),
         Caller::Key(key) => Me::Key(KeyReply {
             id: key.id.to_string(),
             name: key.name.clone(),
@@ -279,7 +324,7 @@ async fn set_settings(
     Ok(axum::Json(body))
 }
 
-/// The person whose settings they are. A key is refused before the body is looked at.
+/// The person whose settings and password they are. A key is refused before the body is looked at.
 struct Owner(Person);
 
 impl FromRequestParts<Shared> for Owner {
@@ -289,7 +334,7 @@ impl FromRequestParts<Shared> for Owner {
         match Caller::from_request_parts(parts, app).await? {
             Caller::Person(person) => Ok(Self(person)),
             Caller::Key(_) => {
-                let detail = "settings belong to a person; sign in and send the token";
+                let detail = "settings and a password belong to a person; sign in and send the token";
                 Err(Problem::new(Code::PeopleOnly, detail))
             }
         }

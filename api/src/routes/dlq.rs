@@ -188,6 +188,9 @@ async fn replay(
     headers: HeaderMap,
     Json(selection): Json<Selection>,
 ) -> Result<axum::Json<Done>, Problem> {
+    if !selection.dry_run {
+        caller.require_change(app.access)?;
+    }
     let Selected { letters, mut skipped, more } = select(&app, &selection, Document::new()).await?;
     let (mut good, mut events) = (Vec::new(), Vec::new());
     for letter in letters {
@@ -234,6 +237,9 @@ async fn discard(
     headers: HeaderMap,
     Json(selection): Json<Selection>,
 ) -> Result<axum::Json<Done>, Problem> {
+    if !selection.dry_run {
+        caller.require_change(app.access)?;
+    }
     let Selected { letters, skipped, more } = select(&app, &selection, doc! {"payload": 0}).await?;
     if !selection.dry_run {
         let origin = origin(&caller, &headers);

@@ -157,6 +157,8 @@ pub struct LimitsReply {
     depth_max: usize,
     /// Of the calling key; `null`: no limit.
     events_per_second: Option<u32>,
+    /// Of keys that have no rate of their own; `null`: no limit.
+    default_events_per_second: Option<u32>,
     content_encodings: [&'static str; 3],
     acks: [&'static str; 1],
 }
@@ -187,6 +189,7 @@ async fn limits(State(app): State<Shared>, caller: Caller) -> Result<Json<Limits
         user_id_bytes_max: event::USER_ID_BYTES_MAX,
         depth_max: event::DEPTH_MAX,
         events_per_second,
+        default_events_per_second: app.limits.events_per_second,
         content_encodings: ["identity", "gzip", "zstd"],
         acks: ["queued"],
     }))

@@ -56,6 +56,11 @@ impl Answer {
 
 impl Api {
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With more settings.
+    pub async fn with(more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stores = Stores::start(folder.path(), Options::default()).await.unwrap();
         let mut reader = Reader::new(
@@ -68,6 +73,8 @@ impl Api {
                 ("ADMIN_EMAIL", ADMIN_EMAIL.into()),
                 ("ADMIN_PASSWORD", ADMIN_PASSWORD.into()),
             ]
+            .into_iter()
+            .chain(more.iter().map(|(name, value)| (*name, (*value).to_owned())))
             .map(|(name, value)| (name.to_owned(), value)),
         );
         let settings = Settings::read(&mut reader);
@@ -84,6 +91,7 @@ impl Api {
         let app = Arc::new(App {
             pipeline: settings.pipeline.clone(),
             console: Console::load(&settings.console_dir).unwrap(),
+            access: settings.console_access,
             limits: settings.limits,
             pressure: Pressure::start(keys.clone(), redis.clone(), 0),
             stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),

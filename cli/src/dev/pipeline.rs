@@ -12,7 +12,7 @@ use super::cluster;
 use super::error::StartError;
 use super::facts::{Facts, Login, ProcessFacts};
 use super::scaler;
-use crate::manifest::{Durability, Manifest};
+use crate::manifest::{ConsoleAccess, Durability, Manifest};
 use crate::secrets::Secrets;
 
 /// Days that events are kept when the manifest does not say; the API's default.
@@ -119,6 +119,9 @@ impl Pipeline {
         set("ADMIN_EMAIL", secrets.admin_email.clone());
         set("ADMIN_PASSWORD", secrets.admin_password.clone());
         set("ALLOWED_ORIGINS", spec.api.allowed_origins.join(","));
+        if spec.console.access == ConsoleAccess::ReadOnly {
+            set("CONSOLE_ACCESS", "ReadOnly".to_owned());
+        }
         for (name, value) in [
             ("MAX_BODY_BYTES", spec.api.max_body_bytes),
             ("MAX_BATCH_EVENTS", spec.api.max_batch_events),

@@ -71,12 +71,12 @@ pub struct Spec {
     pub workers: Workers,
     pub redis: Redis,
     pub mongodb: Mongodb,
+    pub console: Console,
     // Of a cluster; taken and not used here.
     desired_state: Option<Ignored>,
     deletion_policy: Option<Ignored>,
     image: Option<Ignored>,
     postgres: Option<Ignored>,
-    console: Option<Ignored>,
     network_policy: Option<Ignored>,
     observability: Option<Ignored>,
     ingress: Option<Ignored>,
@@ -106,6 +106,28 @@ pub struct Api {
 pub struct RateLimit {
     /// Of keys that have no rate of their own.
     pub events_per_second: Option<u64>,
+}
+
+/// `spec.console`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are the CRD's own")]
+pub struct Console {
+    pub access: ConsoleAccess,
+    service_type: Option<Ignored>,
+    node_port: Option<Ignored>,
+}
+
+/// `spec.console.access`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum ConsoleAccess {
+    /// People do what their role allows.
+    #[default]
+    ReadWrite,
+    /// People look and change nothing.
+    ReadOnly,
+    /// Of a cluster: here the console stays, and the card has its address.
+    Disabled,
 }
 
 /// `spec.redis`.
@@ -229,7 +251,8 @@ impl Manifest {
             ("deletionPolicy", &spec.deletion_policy),
             ("image", &spec.image),
             ("postgres", &spec.postgres),
-            ("console", &spec.console),
+            ("console.serviceType", &spec.console.service_type),
+            ("console.nodePort", &spec.console.node_port),
             ("networkPolicy", &spec.network_policy),
             ("observability", &spec.observability),
             ("ingress", &spec.ingress),
@@ -250,6 +273,7 @@ impl Manifest {
         .filter(|(_, value)| value.is_some())
         .map(|(name, _)| name)
         .chain((!sharded && mongodb.shards.is_some()).then_some("mongodb.shards"))
+        .chain((spec.console.access == ConsoleAccess::Disabled).then_some("console.access: Disabled"))
         .chain(spec.workers.not_used_here())
         .collect()
     }
@@ -275,6 +299,11 @@ mod tests {
         let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap();
         assert_eq!(manifest.not_used_here(false), ["deletionPolicy", "mongodb.shards"]);
         assert_eq!(manifest.not_used_here(true), ["deletionPolicy"]);
+        let read_only = parse("{console: {access: ReadOnly, serviceType: NodePort}}").unwrap();
+        assert_eq!(read_only.spec.console.access, ConsoleAccess::ReadOnly);
+        assert_eq!(read_only.not_used_here(true), ["console.serviceType"]);
+        let disabled = parse("{console: {access: Disabled}}").unwrap();
+        assert_eq!(disabled.not_used_here(true), ["console.access: Disabled"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Signing in: throttled, then the password, then a token. What is wrong is never told apart.
+//! Signing in: throttled, then the password, then a token. What is wrong is never told apart. A person's own change of
+//! their password goes the same way: whoever finds a page left open must guess as slowly.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -7,10 +8,10 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::audit::{self, Actor, Origin};
-use crate::passwords::PASSWORD_BYTES_MAX;
+use crate::passwords::{self, PASSWORD_BYTES_MAX};
 use crate::people::Role;
 use crate::stores::CHANGE_TIMEOUT;
-use crate::users::email;
+use crate::users::{UserChange, email};
 use crate::{Accounts, Error, LoginError, Person, Token};
 
 #[derive(FromRow)]
@@ -34,9 +35,15 @@ impl Accounts {
     ) -> Result<Token, LoginError> {
         // An address without the form of one is nobody's, and takes the same way as any unknown one.
         let email = email(sent_email).unwrap_or_else(|_| sent_email.chars().take(300).collect());
+        let candidate = self.verified(&email, password, address).await?;
+        self.sign_in(candidate, request_id).await
+    }
+
+    /// The person of that e-mail, if they may sign in and this is their password. Failures are counted.
+    async fn verified(&self, email: &str, password: &str, address: IpAddr) -> Result<Candidate, LoginError> {
         let attempt =
-            self.inner.throttle.begin(&email, address, Instant::now()).map_err(LoginError::Throttled)?;
-        let candidate = match self.candidate(&email).await {
+            self.inner.throttle.begin(email, address, Instant::now()).map_err(LoginError::Throttled)?;
+        let candidate = match self.candidate(email).await {
             Ok(candidate) => candidate,
             Err(error) => {
                 attempt.never_was();
@@ -56,10 +63,31 @@ impl Accounts {
         match candidate {
             Some(candidate) if right && !candidate.disabled => {
                 attempt.succeeded();
-                self.sign_in(candidate, request_id).await
+                Ok(candidate)
             }
             _ => Err(LoginError::WrongCredentials),
         }
+    }
+
+    /// Gives a person another password once they know the present one, and signs them out everywhere. The token is for
+    /// who asks: they showed as much as at signing in.
+    pub async fn change_password(
+        &self,
+        person: &Person,
+        current: &str,
+        new: &str,
+        address: IpAddr,
+        request_id: &str,
+    ) -> Result<Token, LoginError> {
+        passwords::check("newPassword", new)?;
+        let candidate = self.verified(&person.email, current, address).await?;
+        let origin = Origin { actor: Actor::Person(person.clone()), request_id: request_id.to_owned() };
+        let change = UserChange { password: Some(new.to_owned()), ..UserChange::default() };
+        let changed = self.update_user(&origin, candidate.id, change).await?;
+        // Another change at the same moment makes a later version: then this token is as dead as all the others.
+        let person = Person { id: changed.id, email: changed.email, role: changed.role };
+        let now = self.inner.hub.stores.unix_now() / 1_000;
+        Ok(self.inner.signer.sign(person, candidate.token_version + 1, now, now)?)
     }
 
     async fn candidate(&self, email: &str) -> Result<Option<Candidate>, Error> {

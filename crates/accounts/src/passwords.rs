@@ -79,12 +79,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Whether a password may be chosen.
-pub(crate) fn check(password: &str) -> Result<(), Error> {
+/// Whether a password may be chosen; `field` is where it stands.
+pub(crate) fn check(field: &'static str, password: &str) -> Result<(), Error> {
     if (PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
         Ok(())
     } else {
-        Err(Error::invalid("password", format!("{PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes")))
+        Err(Error::invalid(field, format!("{PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes")))
     }
 }
 

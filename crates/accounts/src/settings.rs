@@ -72,7 +72,7 @@ impl Settings {
         }
         match (&self.admin_email, &self.admin_password) {
             (Some(_), Some(password)) => {
-                if let Err(error) = passwords::check(password) {
+                if let Err(error) = passwords::check("password", password) {
                     faults.push(format!("ADMIN_PASSWORD: {error}"));
                 }
             }

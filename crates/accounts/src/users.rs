@@ -286,7 +286,7 @@ fn described(before: &UserRow, change: &UserChange, email: Option<&str>) -> Stri
 impl NewUser {
     pub(crate) fn check(&self) -> Result<(), Error> {
         email(&self.email)?;
-        passwords::check(&self.password)
+        passwords::check("password", &self.password)
     }
 }
 
@@ -296,7 +296,7 @@ impl UserChange {
             return Err(Error::invalid("body", "at least one of email, password, role, disabled"));
         }
         self.email.as_deref().map(email).transpose()?;
-        self.password.as_deref().map_or(Ok(()), passwords::check)
+        self.password.as_deref().map_or(Ok(()), |password| passwords::check("password", password))
     }
 }
 

@@ -164,6 +164,36 @@ async fn rights_that_end_end_within_a_second_for_tokens_that_are_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_the_present_password_takes_another_and_only_the_new_token_is_good() {
+    let servers = Servers::started().await;
+    let accounts = servers.ready_process().await;
+    accounts.create_user(&origin(), viewer("one@example.com")).await.unwrap();
+    let old = login(&accounts, "one@example.com", "a viewer's password", 1).await.unwrap();
+    let change = async |current: &str, new: &str| {
+        accounts.change_password(&old.person, current, new, address(1), "test").await
+    };
+    assert!(matches!(change("a guess or two", "another password").await, Err(LoginError::WrongCredentials)));
+    let short = change("a viewer's password", "short").await;
+    assert!(
+        matches!(short, Err(LoginError::Store(Error::Invalid { field: "newPassword", .. }))),
+        "{:?}",
+        short.err()
+    );
+    accounts.person(&old.text).await.expect("nothing has changed");
+    let new = change("a viewer's password", "another password").await.unwrap();
+    assert_eq!(accounts.person(&new.text).await.unwrap(), old.person);
+    assert_eq!(accounts.person(&old.text).await.err(), Some(AuthError::Revoked));
+    login(&accounts, "one@example.com", "another password", 1).await.expect("the new password");
+    let audited: String = sqlx::query_scalar(
+        "select detail from audit_log where action = 'user.update' and actor like 'user:%one@example.com'",
+    )
+    .fetch_one(&servers.pool().await)
+    .await
+    .unwrap();
+    assert_eq!(audited, "password changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_enabled_administrator_always_stays() {
     let servers = Servers::started().await;
     let accounts = servers.ready_process().await;

@@ -55,7 +55,6 @@ fn faults_that_an_older_definition_would_let_through_are_named_with_their_field(
         ),
         ("{api: {allowedOrigins: ['*']}}", "`spec.api.allowedOrigins`: \"*\" must be an exact origin"),
         ("{ingress: {host: a.example}, api: {authentication: None}}", "anyone could send and read events"),
-        ("{console: {access: ReadOnly}}", "is not obeyed by this release; use ReadWrite or Disabled"),
         (
             "{observability: {tracing: {endpoint: 'http://a'}}}",
             "`spec.observability.tracing.endpoint` is not obeyed",
@@ -217,6 +216,33 @@ fn a_stopped_pipeline_tells_its_api_and_a_disabled_console_has_no_service() {
         .to_string();
     assert!(api.contains(r#"{"name":"INGEST","value":"stopped"}"#), "{api}");
     assert!(api.contains(r#"{"name":"CONSOLE_LISTEN","value":"127.0.0.1:3000"}"#), "{api}");
+}
+
+#[test]
+fn nothing_leads_to_a_disabled_console() {
+    let around = "networkPolicy: Enabled, ingress: {host: a.example}";
+    for (access, open) in [("Disabled", false), ("ReadOnly", true), ("ReadWrite", true)] {
+        let objects = resources::objects(&valid(&format!("{{{around}, console: {{access: {access}}}}}")));
+        for kind in [Kind::Ingress, Kind::NetworkPolicy] {
+            let body = objects.iter().find(|o| o.kind == kind && o.name == "clicks-api").unwrap();
+            let ways = body.body["spec"].to_string();
+            assert!(ways.contains("3001"), "{access}: {ways}");
+            assert_eq!(ways.contains("3000"), open, "{access}: {ways}");
+        }
+    }
+}
+
+#[test]
+fn a_console_to_look_at_has_a_service_and_its_api_is_told() {
+    let read_only = r#"{"name":"CONSOLE_ACCESS","value":"ReadOnly"}"#;
+    for (access, told) in [("ReadOnly", true), ("ReadWrite", false)] {
+        let objects = resources::objects(&valid(&format!("{{console: {{access: {access}}}}}")));
+        assert!(objects.iter().any(|object| object.name == "clicks-console"), "{access}");
+        let api = objects.iter().find(|o| o.kind == Kind::Deployment && o.name == "clicks-api").unwrap();
+        let api = api.body.to_string();
+        assert_eq!(api.contains(read_only), told, "{access}: {api}");
+        assert!(api.contains(r#"{"name":"CONSOLE_LISTEN","value":"0.0.0.0:3000"}"#), "{api}");
+    }
 }
 
 #[test]

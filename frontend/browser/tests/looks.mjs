@@ -10,6 +10,8 @@ const SCREENS = {
   "dead-letters": ["/dead-letters?status=all", "price.changed"],
   scaling: ["/scaling", "Needed"],
   keys: ["/keys", "first key"],
+  people: ["/people", "(you)"],
+  settings: ["/settings", "spec.api.maxBodyBytes"],
 };
 const WINDOWS = [
   { name: "light", theme: "light", width: 1280, height: 900 },

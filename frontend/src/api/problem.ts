@@ -35,3 +35,8 @@ export function words(error: unknown): string {
   const sentence = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.?!]$/.test(sentence) ? sentence : `${sentence}.`;
 }
+
+/** The words of a refusal that points at this field. */
+export function faultAt(error: unknown, pointer: string): string | undefined {
+  return error instanceof ProblemError && error.pointer === pointer ? words(error) : undefined;
+}

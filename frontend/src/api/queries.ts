@@ -1,5 +1,5 @@
 // What the screens ask for, and how often. One entry a question; a screen adds nothing to it.
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, ask } from "./client";
 import { ProblemError } from "./problem";
 import type { components } from "./schema";
@@ -11,6 +11,9 @@ export type Health = Schemas["Health"];
 export type Dependency = Schemas["Dependency"];
 export type Key = Schemas["Key"];
 export type CreatedKey = Schemas["CreatedKey"];
+export type User = Schemas["User"];
+export type Role = Schemas["RoleName"];
+export type Limits = Schemas["LimitsReply"];
 export type StoredEvent = Schemas["StoredEvent"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type Group = Schemas["Group"];
@@ -20,10 +23,12 @@ export type ScalingDecision = Schemas["ScalingDecision"];
 
 /** Figures are sampled this often by the API; asking more often shows nothing new. */
 const FIGURES_MS = 5_000;
+/** What one may do and what is taken changes when somebody changes the pipeline. */
+const SETTINGS_MS = 60_000;
 /** Lists change by what people and workers do. */
 const LISTS_MS = 15_000;
-/** Rows of a page. */
-const PAGE = 100;
+/** Rows of a page, where the person's settings cannot be had. */
+const ROWS = 100;
 
 export const me = queryOptions({
   queryKey: ["me"],
@@ -33,13 +38,26 @@ export const me = queryOptions({
     if (caller.kind !== "person") throw new ProblemError(401, undefined);
     return caller;
   },
-  staleTime: 60_000,
+  staleTime: SETTINGS_MS,
+  refetchInterval: SETTINGS_MS,
 });
 
 export const settings = queryOptions({
   queryKey: ["settings"],
   queryFn: () => ask(api.GET("/api/v1/settings")),
   staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** Rows of a page, as the person chose. */
+async function rows(client: QueryClient): Promise<number> {
+  const chosen = await client.ensureQueryData(settings).catch(() => undefined);
+  return chosen?.pageRows ?? ROWS;
+}
+
+export const limits = queryOptions({
+  queryKey: ["limits"],
+  queryFn: () => ask(api.GET("/api/v1/limits")),
+  refetchInterval: SETTINGS_MS,
 });
 
 export const stats = queryOptions({
@@ -70,8 +88,17 @@ export const health = queryOptions({
 
 export const keys = infiniteQueryOptions({
   queryKey: ["keys"],
-  queryFn: ({ pageParam }) =>
-    ask(api.GET("/api/v1/keys", { params: { query: { limit: PAGE, cursor: pageParam } } })),
+  queryFn: async ({ pageParam, client }) =>
+    ask(api.GET("/api/v1/keys", { params: { query: { limit: await rows(client), cursor: pageParam } } })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.nextCursor ?? undefined,
+  refetchInterval: LISTS_MS,
+});
+
+export const people = infiniteQueryOptions({
+  queryKey: ["people"],
+  queryFn: async ({ pageParam, client }) =>
+    ask(api.GET("/api/v1/users", { params: { query: { limit: await rows(client), cursor: pageParam } } })),
   initialPageParam: undefined as string | undefined,
   getNextPageParam: (page) => page.nextCursor ?? undefined,
   refetchInterval: LISTS_MS,
@@ -87,8 +114,12 @@ export interface EventFilter {
 export const events = (filter: EventFilter) =>
   infiniteQueryOptions({
     queryKey: ["events", filter],
-    queryFn: ({ pageParam }) =>
-      ask(api.GET("/api/v1/events", { params: { query: { ...filter, limit: PAGE, cursor: pageParam } } })),
+    queryFn: async ({ pageParam, client }) =>
+      ask(
+        api.GET("/api/v1/events", {
+          params: { query: { ...filter, limit: await rows(client), cursor: pageParam } },
+        }),
+      ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     enabled: filter.userId !== "",
@@ -119,8 +150,12 @@ export interface LetterFilter {
 export const letters = (filter: LetterFilter) =>
   infiniteQueryOptions({
     queryKey: ["letters", filter],
-    queryFn: ({ pageParam }) =>
-      ask(api.GET("/api/v1/dlq", { params: { query: { ...filter, limit: PAGE, cursor: pageParam } } })),
+    queryFn: async ({ pageParam, client }) =>
+      ask(
+        api.GET("/api/v1/dlq", {
+          params: { query: { ...filter, limit: await rows(client), cursor: pageParam } },
+        }),
+      ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     refetchInterval: LISTS_MS,

@@ -106,6 +106,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take another password. Everyone who signed in with the old one is signed out, but for who asks: the answer has a new
+         *     token, as that to signing in.
+         */
+        post: operations["postAuthPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/refresh": {
         parameters: {
             query?: never;
@@ -393,6 +413,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What people may do.
+         * @enum {string}
+         */
+        Access: "ReadWrite" | "ReadOnly";
         /** @description The answer to a batch of which at least one event was taken. */
         BatchReply: {
             /** @description Queued now. */
@@ -673,6 +698,11 @@ export interface components {
             batchEventsMax: number;
             bodyBytesMax: number;
             contentEncodings: string[];
+            /**
+             * Format: int32
+             * @description Of keys that have no rate of their own; `null`: no limit.
+             */
+            defaultEventsPerSecond?: number | null;
             depthMax: number;
             eventBytesMax: number;
             /**
@@ -733,6 +763,19 @@ export interface components {
             /** @description `accepted` or `duplicate`. */
             status: string;
         };
+        /** @description A new password of one's own. */
+        OwnPassword: {
+            /**
+             * Format: password
+             * @description So that a page left open is not enough.
+             */
+            currentPassword: string;
+            /**
+             * Format: password
+             * @description 8 to 256 bytes.
+             */
+            newPassword: string;
+        };
         /** @description What a letter carries. */
         Payload: {
             /** @description The first 4,096 bytes of one that does not decode, base64. */
@@ -756,6 +799,8 @@ export interface components {
         };
         /** @description A person. */
         PersonReply: {
+            /** @description `ReadOnly`: whatever the role, people change nothing here but how they see it. */
+            access: components["schemas"]["Access"];
             email: string;
             /** Format: uuid */
             id: string;
@@ -1331,6 +1376,111 @@ export interface operations {
             };
             /** @description The key's scopes or the person's role do not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store is away; the detail says which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postAuthPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPassword"];
+            };
+        };
+        responses: {
+            /** @description Changed, and signed in anew */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginReply"];
+                };
+            };
+            /** @description No JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or token, or one that is not good (any more) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A key has no password; or the console is read-only */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another content type, charset or encoding */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present password is wrong, or the new one cannot be */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

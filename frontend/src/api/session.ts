@@ -1,5 +1,5 @@
 // Signing in and out. The token is in a cookie that no script can read; the console only asks who it is.
-import { QueryCache, QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api, ask } from "./client";
 import { ProblemError } from "./problem";
@@ -63,9 +63,4 @@ export function useKeptSession(): void {
     }, REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
-}
-
-/** Whether the person may change things. */
-export function useIsAdmin(): boolean {
-  return useQuery(me).data?.role === "admin";
 }

@@ -1,6 +1,16 @@
 // Where one can go, in four groups.
 import { Link } from "@tanstack/react-router";
-import { Activity, HeartPulse, KeyRound, MailX, Scale, Search, Sparkles } from "lucide-react";
+import {
+  Activity,
+  HeartPulse,
+  KeyRound,
+  MailX,
+  Scale,
+  Search,
+  Settings,
+  Sparkles,
+  Users,
+} from "lucide-react";
 
 const GROUPS = [
   {
@@ -19,7 +29,14 @@ const GROUPS = [
     ],
   },
   { name: "Workers", links: [{ to: "/scaling", label: "Scaling", Icon: Scale }] },
-  { name: "Admin", links: [{ to: "/keys", label: "API keys", Icon: KeyRound }] },
+  {
+    name: "Admin",
+    links: [
+      { to: "/keys", label: "API keys", Icon: KeyRound },
+      { to: "/people", label: "People", Icon: Users },
+      { to: "/settings", label: "Settings", Icon: Settings },
+    ],
+  },
 ] as const;
 
 export function Nav({ followed }: { followed?: () => void }) {

@@ -1,5 +1,5 @@
 // Theme and time zone: kept with the person's account, and in this browser so that the next page starts right.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type Query, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
 import { api, ask } from "@/api/client";
 import { settings } from "@/api/queries";
@@ -12,10 +12,20 @@ export type Theme = components["schemas"]["ThemeName"];
 interface Preferences {
   theme: Theme;
   zone: Zone;
+  /** What is kept with the account; absent until it is loaded. */
+  kept: Settings | undefined;
   change: (part: Partial<Settings>) => void;
+  /** Of the last change. */
+  outcome: { saved: boolean; error: unknown };
 }
 
-const Context = createContext<Preferences>({ theme: "system", zone: "local", change: () => undefined });
+const Context = createContext<Preferences>({
+  theme: "system",
+  zone: "local",
+  kept: undefined,
+  change: () => undefined,
+  outcome: { saved: false, error: null },
+});
 
 export function usePreferences(): Preferences {
   return useContext(Context);
@@ -24,11 +34,21 @@ export function usePreferences(): Preferences {
 export function PreferencesProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const { data } = useQuery(settings);
-  const { mutate } = useMutation({
+  const { mutate, isSuccess, error } = useMutation({
     mutationFn: (body: Settings) => ask(api.PUT("/api/v1/settings", { body })),
-    // Shown at once; if the API refuses, what it has comes back.
-    onMutate: (body) => queries.setQueryData(settings.queryKey, body),
-    onError: () => queries.invalidateQueries({ queryKey: settings.queryKey }),
+    // Shown at once; if the API refuses or is away, what was there before comes back.
+    onMutate: (body) => {
+      const before = queries.getQueryData(settings.queryKey);
+      queries.setQueryData(settings.queryKey, body);
+      return { before };
+    },
+    onError: (_, __, context) => {
+      queries.setQueryData(settings.queryKey, context?.before);
+      return queries.invalidateQueries({ queryKey: settings.queryKey });
+    },
+    // Lists come in pages of another size.
+    onSuccess: (body, _, { before }) =>
+      before?.pageRows === body.pageRows ? undefined : queries.invalidateQueries({ predicate: isList }),
   });
   const theme = data?.theme ?? storedTheme();
   useEffect(() => applyTheme(theme), [theme]);
@@ -36,11 +56,17 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
     () => ({
       theme,
       zone: zoneOr(data?.timeZone),
+      kept: data,
       change: (part: Partial<Settings>) => data && mutate({ ...data, ...part }),
+      outcome: { saved: isSuccess, error },
     }),
-    [theme, data, mutate],
+    [theme, data, mutate, isSuccess, error],
   );
   return <Context value={value}>{children}</Context>;
+}
+
+function isList(query: Query): boolean {
+  return ["keys", "people", "events", "letters"].includes(String(query.queryKey[0]));
 }
 
 /** A zone that this browser does not know would break every time on the page. */

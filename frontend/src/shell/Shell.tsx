@@ -2,8 +2,10 @@
 import { Outlet } from "@tanstack/react-router";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
+import { useIsReadOnly } from "@/api/may";
 import { useKeptSession } from "@/api/session";
 import { useFocus } from "@/ui/focus";
+import { Notice } from "@/ui/Status";
 import { Nav } from "./Nav";
 import { PreferencesProvider } from "./Preferences";
 import { TopBar } from "./TopBar";
@@ -27,12 +29,28 @@ export function Shell() {
         <div className="flex min-w-0 flex-1 flex-col">
           <TopBar openNav={() => setNavOpen(true)} />
           <main id="main" className="w-full max-w-[110rem] min-w-0 flex-1 p-4 md:p-6">
+            <ReadOnly />
             <Outlet />
           </main>
         </div>
       </div>
       <NarrowNav open={navOpen} close={() => setNavOpen(false)} />
     </PreferencesProvider>
+  );
+}
+
+/** Said once for all screens; each button that is not offered says it again in its place. */
+function ReadOnly() {
+  const closed = useIsReadOnly();
+  if (!closed) return null;
+  return (
+    <div className="mb-4">
+      <Notice state="info">
+        <strong className="font-semibold">This console is read-only:</strong> people look and change nothing.
+        To change things here, set <code className="font-mono">spec.console.access: ReadWrite</code> in the
+        EventPipeline; programs with an API key are not affected.
+      </Notice>
+    </div>
   );
 }
 

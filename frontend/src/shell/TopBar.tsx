@@ -1,7 +1,16 @@
 // Which pipeline this is, how it does, and how one wants to see it.
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Clock, LogOut, Menu as MenuIcon, Moon, Sun, SunMoon, UserRound } from "lucide-react";
+import {
+  Clock,
+  LogOut,
+  Menu as MenuIcon,
+  Moon,
+  Settings as SettingsIcon,
+  Sun,
+  SunMoon,
+  UserRound,
+} from "lucide-react";
 import { DropdownMenu as Menu } from "radix-ui";
 import type { ReactNode } from "react";
 import { me, stats } from "@/api/queries";
@@ -77,6 +86,7 @@ function ThemeMenu() {
 
 function ZoneMenu() {
   const { zone, change } = usePreferences();
+  const navigate = useNavigate();
   const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const chosen = zone !== "local" && zone !== "UTC" ? zone : undefined;
   return (
@@ -102,6 +112,9 @@ function ZoneMenu() {
           </Menu.RadioItem>
         )}
       </Menu.RadioGroup>
+      <Menu.Item className={`${ITEM} text-soft`} onSelect={() => void navigate({ to: "/settings" })}>
+        Another time zone…
+      </Menu.Item>
     </TopMenu>
   );
 }
@@ -116,9 +129,14 @@ function PersonMenu() {
         <p className="font-medium break-all">{data?.email}</p>
         <p className="text-xs text-soft">
           {data?.role === "admin" ? "Administrator" : "Viewer: looks, changes nothing"}
+          {data?.access === "ReadOnly" && "; the console is read-only"}
         </p>
       </div>
-      <Menu.Item className={`${ITEM} mt-1`} onSelect={() => logout.mutate()}>
+      <Menu.Item className={`${ITEM} mt-1`} onSelect={() => void navigate({ to: "/settings" })}>
+        <SettingsIcon size={15} aria-hidden />
+        Settings
+      </Menu.Item>
+      <Menu.Item className={ITEM} onSelect={() => logout.mutate()}>
         <LogOut size={15} aria-hidden />
         Sign out
       </Menu.Item>

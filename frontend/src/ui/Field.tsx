@@ -3,7 +3,7 @@ import { type ComponentProps, type ReactNode, useId } from "react";
 import { cn } from "./cn";
 
 const BOX =
-  "min-h-8 w-full min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 py-1 text-sm text-text max-md:min-h-10";
+  "min-h-8 w-full min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 py-1 text-sm text-text disabled:cursor-not-allowed disabled:bg-sunken max-md:min-h-10";
 
 interface FieldProps {
   label: string;
@@ -34,6 +34,14 @@ export function TextField({ label, hint, fault, className, ...rest }: FieldProps
     </div>
   );
 }
+
+/** A password to be chosen: no browser fills it in. Its bytes are counted by the API. */
+export const PASSWORD = {
+  name: "password",
+  type: "password",
+  maxLength: 256,
+  autoComplete: "new-password",
+} as const;
 
 export function SelectField({
   label,

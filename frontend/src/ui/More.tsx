@@ -8,11 +8,18 @@ interface Pages {
   fetchNextPage: () => unknown;
 }
 
-export function More({ query, shown, one }: { query: Pages; shown: number; one: string }) {
+interface MoreProps {
+  query: Pages;
+  shown: number;
+  one: string;
+  many?: string;
+}
+
+export function More({ query, shown, one, many }: MoreProps) {
   return (
     <footer className="flex items-center justify-between gap-4 border-t border-line px-4 py-2 text-xs text-soft">
       <span>
-        {counted(shown, one)} shown{query.hasNextPage ? ", there are more" : ""}
+        {counted(shown, one, many)} shown{query.hasNextPage ? ", there are more" : ""}
       </span>
       {query.hasNextPage && (
         <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>

@@ -85,7 +85,7 @@ pub enum ServiceType {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.nodePort) || self.serviceType != 'ClusterIP'").message("`nodePort` may only be set when `serviceType` is NodePort or LoadBalancer"))]
 pub struct Console {
-    /// What people may do there. `Disabled`: there is no console and no Service for it.
+    /// What people may do. `ReadOnly`: look, and change nothing; programs with an API key are not affected. `Disabled`: there is no console and no Service for it.
     #[serde(default)]
     pub access: ConsoleAccess,
     /// Kind of the Service NAME-console, which answers on port 3000.
@@ -103,7 +103,7 @@ pub enum ConsoleAccess {
     /// Everything that their role allows.
     #[default]
     ReadWrite,
-    /// Look, but change nothing.
+    /// Look, and change nothing: the API refuses every change by a person.
     ReadOnly,
     /// There is no console.
     Disabled,

@@ -111,6 +111,9 @@ fn settings(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     if spec.redis.external.is_none() {
         list.push(plain("REDIS_MEMORY_BYTES", pipeline.redis_memory_bytes));
     }
+    if spec.console.access == ConsoleAccess::ReadOnly {
+        list.push(plain("CONSOLE_ACCESS", "ReadOnly"));
+    }
     if spec.desired_state == DesiredState::Stopped {
         list.push(plain("INGEST", "stopped"));
     }

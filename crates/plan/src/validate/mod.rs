@@ -8,7 +8,7 @@ mod pods;
 
 use std::ops::RangeInclusive;
 
-use crd::{Authentication, ConsoleAccess, EventPipeline, EventPipelineSpec};
+use crd::{Authentication, EventPipeline, EventPipelineSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::images::Images;
@@ -206,11 +206,6 @@ fn outside(spec: &EventPipelineSpec, faults: &mut Vec<Fault>) {
     // A field that were silently ignored would be worse than one that is refused. A row goes when a service obeys it.
     for (asked, field, instead) in [
         (spec.api.authentication == Authentication::None, "spec.api.authentication: None", "use APIKey"),
-        (
-            spec.console.access == ConsoleAccess::ReadOnly,
-            "spec.console.access: ReadOnly",
-            "use ReadWrite or Disabled",
-        ),
         (spec.observability.tracing.endpoint.is_some(), "spec.observability.tracing.endpoint", "remove it"),
     ] {
         if asked {

@@ -1,8 +1,8 @@
 // Dead letters by cause, most first: one cause is usually one mistake, and mended at once.
 import { Link } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
+import { useRefusal } from "@/api/may";
 import type { Group, LetterFilter, Selection } from "@/api/queries";
-import { useIsAdmin } from "@/api/session";
 import { count } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -19,7 +19,7 @@ interface CausesProps {
 const LIMIT = 1_000;
 
 export function Causes({ groups, filter, replay }: CausesProps) {
-  const admin = useIsAdmin();
+  const refused = useRefusal("Sending again");
   if (groups.length === 0) return null;
   // What is done with already is not sent again; of all, the open ones are.
   const open = !filter.status || filter.status === "open" || filter.status === "all";
@@ -34,7 +34,7 @@ export function Causes({ groups, filter, replay }: CausesProps) {
     dryRun: true,
   });
   return (
-    <Card title="By cause" aside={admin ? undefined : "Sending again needs the role admin"}>
+    <Card title="By cause" aside={refused}>
       <Table
         label="Dead letters by cause"
         rows={groups}
@@ -71,7 +71,7 @@ export function Causes({ groups, filter, replay }: CausesProps) {
           {
             head: "Action",
             cell: (row) => (
-              <Button disabled={!admin || !open} onClick={() => replay(selection(row))}>
+              <Button disabled={!!refused || !open} onClick={() => replay(selection(row))}>
                 <RotateCcw size={14} aria-hidden />
                 Replay
               </Button>

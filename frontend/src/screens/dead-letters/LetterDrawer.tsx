@@ -3,8 +3,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCcw, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, ask } from "@/api/client";
+import { useRefusal } from "@/api/may";
 import { letter, type Selection } from "@/api/queries";
-import { useIsAdmin } from "@/api/session";
 import { bytes, counted } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Confirm } from "@/ui/Confirm";
@@ -24,7 +24,7 @@ interface LetterDrawerProps {
 
 export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
   const query = useQuery(letter(id));
-  const admin = useIsAdmin();
+  const refused = useRefusal("Deciding");
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
   const discard = useMutation({
@@ -48,12 +48,12 @@ export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
       actions={
         found?.status === "open" && (
           <>
-            {!admin && <Status state="info">Deciding needs the role admin</Status>}
-            <Button look="danger" disabled={!admin} onClick={() => setAsking(true)}>
+            {refused && <Status state="info">{refused}</Status>}
+            <Button look="danger" disabled={!!refused} onClick={() => setAsking(true)}>
               <Trash2 size={14} aria-hidden />
               Discard
             </Button>
-            <Button look="main" disabled={!admin} onClick={() => replay({ ids: [id], dryRun: true })}>
+            <Button look="main" disabled={!!refused} onClick={() => replay({ ids: [id], dryRun: true })}>
               <RotateCcw size={14} aria-hidden />
               Replay
             </Button>

@@ -4,9 +4,9 @@ import { Link } from "@tanstack/react-router";
 import { CircleCheck, LoaderCircle } from "lucide-react";
 import { useState } from "react";
 import { api, ask } from "@/api/client";
+import { useRefusal } from "@/api/may";
 import { words } from "@/api/problem";
 import { event } from "@/api/queries";
-import { useIsAdmin } from "@/api/session";
 import { Button } from "@/ui/Button";
 import { Card, PageHead } from "@/ui/Card";
 import { CopyBlock } from "@/ui/Copy";
@@ -22,7 +22,7 @@ const LOOK_MS = 1_000;
 
 export function FirstEvent() {
   const [id] = useState(freshId);
-  const admin = useIsAdmin();
+  const refused = useRefusal("This");
   const key = useMutation({
     mutationFn: () =>
       ask(api.POST("/api/v1/keys", { body: { name: "first event", scopes: ["ingest", "read"] } })),
@@ -41,14 +41,14 @@ export function FirstEvent() {
               ) : (
                 <>
                   <p>
-                    {admin
+                    {!refused
                       ? "Programs send events with an API key. Make one for this try; it can be revoked under API keys."
-                      : "Programs send events with an API key. Only an administrator can make one; ask for yours and put it into the command."}
+                      : "Programs send events with an API key. Ask whoever runs this pipeline for one, and put it into the command."}
                   </p>
-                  <Button look="main" busy={key.isPending} disabled={!admin} onClick={() => key.mutate()}>
+                  <Button look="main" busy={key.isPending} disabled={!!refused} onClick={() => key.mutate()}>
                     Make a key
                   </Button>
-                  {!admin && <Status state="info">This needs the role admin</Status>}
+                  {refused && <Status state="info">{refused}</Status>}
                   {key.error && <Notice state="bad">{words(key.error)}</Notice>}
                 </>
               )}

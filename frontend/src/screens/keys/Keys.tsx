@@ -2,8 +2,8 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
+import { useRefusal } from "@/api/may";
 import { type Key, keys } from "@/api/queries";
-import { useIsAdmin } from "@/api/session";
 import { count } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Card, PageHead } from "@/ui/Card";
@@ -17,7 +17,7 @@ import { Revoke } from "./Revoke";
 
 export function Keys() {
   const query = useInfiniteQuery({ ...keys, placeholderData: keepPreviousData });
-  const admin = useIsAdmin();
+  const refused = useRefusal("Making and revoking");
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Key>();
   const rows = query.data?.pages.flatMap((page) => page.keys) ?? [];
@@ -27,8 +27,8 @@ export function Keys() {
         title="API keys"
         lead="Programs send events and read them with a key. Only its hash is stored."
       >
-        {!admin && <Status state="info">Making and revoking needs the role admin</Status>}
-        <Button look="main" disabled={!admin} onClick={() => setMaking(true)}>
+        {refused && <Status state="info">{refused}</Status>}
+        <Button look="main" disabled={!!refused} onClick={() => setMaking(true)}>
           <Plus size={15} aria-hidden />
           New key
         </Button>
@@ -43,7 +43,7 @@ export function Keys() {
             <Empty
               title="There is no key yet"
               action={
-                <Button disabled={!admin} onClick={() => setMaking(true)}>
+                <Button disabled={!!refused} onClick={() => setMaking(true)}>
                   Make the first key
                 </Button>
               }
@@ -58,7 +58,7 @@ export function Keys() {
                 label="API keys"
                 rows={rows}
                 id={(row) => row.id}
-                columns={columns(admin, setRevoking)}
+                columns={columns(!refused, setRevoking)}
               />
               <More query={query} shown={rows.length} one="key" />
             </>
@@ -71,7 +71,7 @@ export function Keys() {
   );
 }
 
-const columns = (admin: boolean, revoke: (key: Key) => void): Column<Key>[] => [
+const columns = (may: boolean, revoke: (key: Key) => void): Column<Key>[] => [
   {
     head: "Name",
     cell: (row) => <span className="font-medium">{row.name ?? "–"}</span>,
@@ -102,7 +102,7 @@ const columns = (admin: boolean, revoke: (key: Key) => void): Column<Key>[] => [
           revoked <When at={row.revokedAt} />
         </span>
       ) : (
-        <Button look="danger" disabled={!admin} onClick={() => revoke(row)}>
+        <Button look="danger" disabled={!may} onClick={() => revoke(row)}>
           Revoke
         </Button>
       ),

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId } from "react";
 import { api, ask } from "@/api/client";
-import { ProblemError, words } from "@/api/problem";
+import { faultAt, words } from "@/api/problem";
 import type { components } from "@/api/schema";
 import { Button } from "@/ui/Button";
 import { CopyBlock } from "@/ui/Copy";
@@ -35,10 +35,7 @@ export function NewKey({ close }: { close: () => void }) {
       ...(rate ? { rateEventsPerSecond: Number(rate) } : {}),
     });
   };
-  const fault = (field: string) =>
-    create.error instanceof ProblemError && create.error.pointer === `/${field}`
-      ? words(create.error)
-      : undefined;
+  const fault = (field: string) => faultAt(create.error, `/${field}`);
   const placed = fault("name") ?? fault("rateEventsPerSecond");
   return (
     <Drawer
