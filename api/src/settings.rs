@@ -104,13 +104,7 @@ impl Settings {
         }
         let inside_listen =
             listen(reader, "INSIDE_LISTEN", "0.0.0.0:9090", "Inside listener: /metrics, /livez, /readyz");
-        let redis_url = reader.address(
-            "REDIS_URL",
-            "redis://127.0.0.1:6379",
-            &["redis://", "rediss://", "unix://"],
-            "Redis; rediss:// for TLS",
-        );
-        reader.check("REDIS_URL", &redis_url, stream::url_fault);
+        let redis_url = reader.redis(stream::url_fault);
         let redis_partitions = reader.number(
             "REDIS_PARTITIONS",
             1,
@@ -123,17 +117,7 @@ impl Settings {
             0..=1 << 50,
             "Memory for queued events; 0 reads maxmemory from Redis",
         );
-        let mongodb_uri = reader.address(
-            "MONGODB_URI",
-            "mongodb://127.0.0.1:27017",
-            &["mongodb://", "mongodb+srv://"],
-            "MongoDB",
-        );
-        reader.check("MONGODB_URI", &mongodb_uri, store::uri_fault);
-        let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
-        if let Some(why) = store::database_fault(&mongodb_database) {
-            reader.fault(format!("MONGODB_DATABASE={mongodb_database} {why}"));
-        }
+        let (mongodb_uri, mongodb_database) = reader.mongodb(store::uri_fault, store::database_fault);
         let origins =
             reader.list("ALLOWED_ORIGINS", "Exact origins that browsers may call from, separated by commas");
         let allowed_origins = origins.iter().filter_map(|origin| exact_origin(reader, origin)).collect();

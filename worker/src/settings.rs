@@ -80,13 +80,7 @@ impl Settings {
                 "Inside listener: /metrics, /livez, /readyz",
             )
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let redis_url = reader.address(
-            "REDIS_URL",
-            "redis://127.0.0.1:6379",
-            &["redis://", "rediss://", "unix://"],
-            "Redis; rediss:// for TLS",
-        );
-        reader.check("REDIS_URL", &redis_url, stream::url_fault);
+        let redis_url = reader.redis(stream::url_fault);
         let redis_partitions =
             reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
         let sink = reader.choice(
@@ -101,17 +95,7 @@ impl Settings {
             0..=60_000,
             "Each insert waits this long first: for tests of the autoscaler",
         ));
-        let mongodb_uri = reader.address(
-            "MONGODB_URI",
-            "mongodb://127.0.0.1:27017",
-            &["mongodb://", "mongodb+srv://"],
-            "MongoDB",
-        );
-        reader.check("MONGODB_URI", &mongodb_uri, store::uri_fault);
-        let mongodb_database = reader.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
-        if let Some(why) = store::database_fault(&mongodb_database) {
-            reader.fault(format!("MONGODB_DATABASE={mongodb_database} {why}"));
-        }
+        let (mongodb_uri, mongodb_database) = reader.mongodb(store::uri_fault, store::database_fault);
         let retention_days = reader.number(
             "RETENTION_DAYS",
             30,

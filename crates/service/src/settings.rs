@@ -91,6 +91,31 @@ impl Reader {
         }
     }
 
+    /// `REDIS_URL`, which API and workers have alike. `fault` says why its client cannot read an address.
+    pub fn redis(&mut self, fault: impl Fn(&str) -> Option<String>) -> String {
+        let schemes = ["redis://", "rediss://", "unix://"];
+        let url = self.address("REDIS_URL", "redis://127.0.0.1:6379", &schemes, "Redis; rediss:// for TLS");
+        self.check("REDIS_URL", &url, fault);
+        url
+    }
+
+    /// `MONGODB_URI` and `MONGODB_DATABASE`, which API and workers have alike. `uri_fault` says why its client cannot
+    /// read an address, `database_fault` why no database can have a name.
+    pub fn mongodb(
+        &mut self,
+        uri_fault: impl Fn(&str) -> Option<String>,
+        database_fault: impl Fn(&str) -> Option<&'static str>,
+    ) -> (String, String) {
+        let schemes = ["mongodb://", "mongodb+srv://"];
+        let uri = self.address("MONGODB_URI", "mongodb://127.0.0.1:27017", &schemes, "MongoDB");
+        self.check("MONGODB_URI", &uri, uri_fault);
+        let database = self.text("MONGODB_DATABASE", "eventpipeline", "Database of the events");
+        if let Some(why) = database_fault(&database) {
+            self.fault(format!("MONGODB_DATABASE={database} {why}"));
+        }
+        (uri, database)
+    }
+
     /// The pipeline's `namespace/name`, part of every Redis key.
     pub fn pipeline(&mut self) -> String {
         let doc = "The pipeline: namespace/name; part of every Redis key";

@@ -60,7 +60,7 @@ export function Table<Row>({ label, columns, rows, id, selected, stacks = true }
                   key={column.head}
                   data-head={column.head}
                   className={cn(
-                    "px-4 py-2 align-top",
+                    "px-4 py-2 align-baseline",
                     column.numeric && "text-right whitespace-nowrap",
                     stacks && STACKED,
                     column.className,
