@@ -85,7 +85,7 @@ pub enum ServiceType {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.nodePort) || self.serviceType != 'ClusterIP'").message("`nodePort` may only be set when `serviceType` is NodePort or LoadBalancer"))]
 pub struct Console {
-    /// What people may do. `ReadOnly`: look, and change nothing; programs with an API key are not affected. `Disabled`: there is no console and no Service for it.
+    /// What people may do. `ReadOnly`: look, change nothing. `Disabled`: no console, no Service.
     #[serde(default)]
     pub access: ConsoleAccess,
     /// Kind of the Service NAME-console, which answers on port 3000.
