@@ -14,26 +14,26 @@ use crate::defaults::number;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// Full image reference, in place of the one of the operator's release.
+    /// In place of the image of the operator's release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::image")]
     pub image: Option<String>,
     /// CPU and memory of a pod. Absent: small requests and a memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Labels that a node must have to run the pods.
+    /// Labels that a pod's node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that the pods put up with, as in a pod's spec.
+    /// Taints that pods put up with, as in a pod's spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
-    /// How the pods are spread, as in a pod's spec. Absent: over nodes, as far as possible.
+    /// How pods are spread, as in a pod's spec. Absent: over nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub topology_spread: Vec<TopologySpread>,
-    /// Labels added to the pods; `app.kubernetes.io/…` stay the operator's own.
+    /// Added to the pods; `app.kubernetes.io/…` stay the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::labels")]
     pub labels: BTreeMap<String, String>,
@@ -51,7 +51,7 @@ pub struct Resources {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::amounts")]
     pub requests: BTreeMap<String, String>,
-    /// What may not be exceeded: above its memory a container is killed.
+    /// Above its memory a container is killed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::amounts")]
     pub limits: BTreeMap<String, String>,
