@@ -122,6 +122,10 @@ impl Pipeline {
         if spec.console.access == ConsoleAccess::ReadOnly {
             set("CONSOLE_ACCESS", "ReadOnly".to_owned());
         }
+        let inflated = |body| plan::resources::inflated_bytes(i32::try_from(body).unwrap_or(i32::MAX));
+        if let Some(body) = spec.api.max_body_bytes {
+            set("MAX_INFLATED_BYTES", inflated(body).to_string());
+        }
         for (name, value) in [
             ("MAX_BODY_BYTES", spec.api.max_body_bytes),
             ("MAX_BATCH_EVENTS", spec.api.max_batch_events),

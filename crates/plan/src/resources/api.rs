@@ -86,11 +86,14 @@ pub fn deployment(pipeline: &ValidatedPipeline) -> Object {
     workload::deployment(pipeline, Part::Api, Some(api.replicas), IntOrString::Int(1), template).into()
 }
 
+/// How large a body may be once it is unpacked, in bytes, given how large it may be as it is sent.
+pub fn inflated_bytes(max_body_bytes: i32) -> i32 {
+    max_body_bytes.saturating_mul(INFLATED_FACTOR).clamp(INFLATED_BYTES.0, INFLATED_BYTES.1)
+}
+
 fn settings(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
     let (spec, credentials) = (&pipeline.spec, pipeline.names.credentials());
     let api = &spec.api;
-    let inflated =
-        api.max_body_bytes.saturating_mul(INFLATED_FACTOR).clamp(INFLATED_BYTES.0, INFLATED_BYTES.1);
     // A console that is not there answers its own pod only.
     let console = if spec.console.access == ConsoleAccess::Disabled { "127.0.0.1" } else { "0.0.0.0" };
     let mut list = env::common(pipeline);
@@ -99,7 +102,7 @@ fn settings(pipeline: &ValidatedPipeline) -> Vec<EnvVar> {
         plain("CONSOLE_LISTEN", format!("{console}:{CONSOLE_PORT}")),
         plain("SHUTDOWN_SECONDS", SHUTDOWN_SECONDS),
         plain("MAX_BODY_BYTES", api.max_body_bytes),
-        plain("MAX_INFLATED_BYTES", inflated),
+        plain("MAX_INFLATED_BYTES", inflated_bytes(api.max_body_bytes)),
         plain("MAX_BATCH_EVENTS", api.max_batch_events),
     ]);
     if let Some(rate) = api.rate_limit.events_per_second {

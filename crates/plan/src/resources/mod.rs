@@ -18,6 +18,7 @@ pub mod volumes;
 pub mod worker;
 mod workload;
 
+pub use api::inflated_bytes;
 pub use object::{After, Kind, Object, Progress};
 pub use worker::WorkerReplicas;
 
