@@ -8,7 +8,7 @@ xtask = cargo build --quiet --workspace --bins && $(target)/debug/xtask
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
 help: ## What can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 deps: ## Install redis-server, PostgreSQL and FerretDB where they are missing
 	@scripts/deps.sh
