@@ -32,6 +32,21 @@ pub fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(one)).routes(routes!(batch))
 }
 
+/// A batch: its events, alone or as an object's only field.
+#[derive(ToSchema)]
+#[schema(as = Batch)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only described in the OpenAPI document")]
+enum BatchBody {
+    /// The events.
+    Alone(Vec<EventBody>),
+    /// An object that has them.
+    Named {
+        /// The events.
+        events: Vec<EventBody>,
+    },
+}
+
 /// An event as it is sent.
 #[derive(ToSchema)]
 #[schema(as = Event)]
@@ -146,14 +161,14 @@ async fn one(
 /// Take many events.
 ///
 /// Each event has its own outcome; a bad one does not hold up the others.
-#[utoipa::path(post, path = "/api/v1/events/batch", tag = "events", request_body = Vec<EventBody>, responses(
+#[utoipa::path(post, path = "/api/v1/events/batch", tag = "events", request_body = BatchBody, responses(
     (status = 202, description = "At least one event was taken", body = BatchReply),
     (status = 400, description = "No JSON, or a header that cannot be; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large, or too many events; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "JSON of another shape than a batch's, `{}` too, or every event was refused; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "Above the key's rate: send it again after `Retry-After`; nothing was queued", body = Problem, content_type = "application/problem+json"),
     (status = "4XX", description = "Nothing was queued", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "Send it again with the same ids", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "Send it again with the same ids while `retryable` is true", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn batch(
     State(app): State<Shared>,

@@ -5,6 +5,7 @@ use event::EventId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::Object;
 use crate::app::Shared;
 use crate::code::Code;
 use crate::letters::{Filter, Letter, REPLAY_BYTES_MAX};
@@ -18,7 +19,8 @@ use crate::routes::events::{QUERY_TIME_MAX, answer, binary};
 pub struct Selection {
     /// 1 to 1,000 ids, 32 hexadecimal digits each.
     ids: Option<Vec<String>>,
-    filter: Option<Filter>,
+    #[schema(value_type = Option<Filter>)]
+    filter: Option<Object<Filter>>,
     /// Only say what would be done.
     #[serde(default)]
     pub dry_run: bool,
@@ -91,7 +93,7 @@ pub async fn select(app: &Shared, selection: &Selection, projection: Document) -
         return Err(fault("/limit", "1 to 1,000"));
     }
     let ids = match (&selection.ids, &selection.filter) {
-        (None, Some(filter)) => {
+        (None, Some(Object(filter))) => {
             let (letters, more) =
                 answer(find(app, filter.document(), 1, selection.limit, projection)).await?;
             return Ok(Selected { letters, skipped: Vec::new(), more });
