@@ -57,8 +57,18 @@ const shell = createRoute({
       throw redirect({ to: "/login", search: location.href === "/" ? {} : { next: location.href } });
     }
   },
+  pendingComponent: Starting,
   errorComponent: CannotStart,
 });
+
+/** Shown when the first answer is slow to come. */
+function Starting() {
+  return (
+    <div role="status">
+      <Empty title="Asking the API who you are…">It answers at once when it is well.</Empty>
+    </div>
+  );
+}
 
 function CannotStart({ error }: { error: unknown }) {
   const router = useRouter();
@@ -132,6 +142,7 @@ export function makeRouter(queries: QueryClient) {
     routeTree: tree,
     context: { queries },
     defaultPreload: "intent",
+    defaultPendingMs: 500,
     scrollRestoration: true,
     // Plain `?userId=42` that people can read and write: every value is a text.
     parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),

@@ -20,6 +20,24 @@ test("when the API goes away the last figures stay with their age, and come back
   await page.context().close();
 });
 
+test("an API that hangs is told of within seconds, on every screen and before the first", async (t) => {
+  const page = await t.open();
+  await t.signIn(page);
+  await page.getByRole("link", { name: "All well" }).waitFor();
+  const { pid } = t.facts.processes.find(({ name }) => name === "api");
+  process.kill(pid, "SIGSTOP");
+  try {
+    await page.getByRole("link", { name: "API does not answer" }).waitFor();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await page.getByRole("link", { name: "All well" }).waitFor();
+  await page.route("**/api/v1/auth/me", () => undefined);
+  await page.reload();
+  await page.getByText("Asking the API who you are…").waitFor();
+  await page.context().close();
+});
+
 test("a question that fails says why, and a slow one shows the shape of what comes", async (t) => {
   const page = await t.open();
   await t.signIn(page);

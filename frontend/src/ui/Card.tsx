@@ -1,5 +1,5 @@
 // A box with a heading: the unit of every screen.
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 import { cn } from "./cn";
 
 interface CardProps {
@@ -24,8 +24,11 @@ export function Card({ title, aside, className, children }: CardProps) {
   );
 }
 
-/** The heading of a screen: what it is, what it is for, what one can do. */
+/** The heading of a screen: what it is, what it is for, what one can do. The browser's tab is named after it. */
 export function PageHead({ title, lead, children }: { title: string; lead: string; children?: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · EventPipeline`;
+  }, [title]);
   return (
     <div className="mb-4 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
       <div className="min-w-0">

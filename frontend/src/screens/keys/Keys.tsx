@@ -81,7 +81,16 @@ const columns = (may: boolean, revoke: (key: Key) => void): Column<Key>[] => [
   {
     head: "State",
     cell: (row) =>
-      row.revokedAt ? <Status state="off">revoked</Status> : <Status state="ok">active</Status>,
+      row.revokedAt ? (
+        <>
+          <Status state="off">revoked</Status>
+          <span className="block text-xs text-soft">
+            <When at={row.revokedAt} />
+          </span>
+        </>
+      ) : (
+        <Status state="ok">active</Status>
+      ),
   },
   {
     head: "May",
@@ -97,11 +106,7 @@ const columns = (may: boolean, revoke: (key: Key) => void): Column<Key>[] => [
   {
     head: "Action",
     cell: (row) =>
-      row.revokedAt ? (
-        <span className="whitespace-nowrap text-soft">
-          revoked <When at={row.revokedAt} />
-        </span>
-      ) : (
+      row.revokedAt ? null : (
         <Button look="danger" disabled={!may} onClick={() => revoke(row)}>
           Revoke
         </Button>
