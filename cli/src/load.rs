@@ -14,10 +14,12 @@ use tokio::time::Instant;
 
 use crate::dev::facts::Facts;
 use crate::ledger::{Ledger, Told};
-use crate::sender::{Event, Sender, Sent};
+use crate::sender::{Event, Sender, Sent, innermost};
 
 /// How long the stored events are waited for once all are sent.
 const DRAIN_TIMEOUT: Duration = Duration::from_mins(2);
+/// What is due is sent again for so long after the last was due; then the API is taken to be away.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at how much is stored.
 const DRAIN_LOOK: Duration = Duration::from_millis(500);
 
@@ -67,6 +69,8 @@ pub async fn run(options: &Options, sender: &Sender, run: &str) -> Report {
     let room = Arc::new(Semaphore::new(usize::try_from(options.connections).unwrap_or(64)));
     let mut tasks = JoinSet::new();
     let began = Instant::now();
+    let end = began + Duration::from_secs(options.seconds);
+    let sender = Sender { until: Some(end + PATIENCE), ..sender.clone() };
     let mut from = 0;
     while from < total {
         let to = (from + options.batch).min(total);
@@ -155,7 +159,9 @@ pub async fn command(options: Options) -> Result<bool, String> {
         return Ok(true);
     };
     let client = mongodb::Client::with_uri_str(&uri).await.map_err(|error| format!("--mongodb: {error}"))?;
-    let verdict = settled(&report.ledger, &client.database("eventpipeline")).await?;
+    let verdict = settled(&report.ledger, &client.database("eventpipeline"))
+        .await
+        .map_err(|why| format!("acknowledged = stored was not checked: {why}"))?;
     println!("\nin MongoDB (with other runs' events)\n{verdict}");
     println!(
         "{}",
@@ -171,7 +177,10 @@ pub async fn settled(
 ) -> Result<crate::ledger::Verdict, String> {
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     loop {
-        let verdict = ledger.verify(database).await.map_err(|error| format!("MongoDB: {error}"))?;
+        let verdict = ledger
+            .verify(database)
+            .await
+            .map_err(|error| format!("MongoDB does not answer: {}", innermost(&error)))?;
         if verdict.missing.is_empty() || Instant::now() > deadline {
             return Ok(verdict);
         }

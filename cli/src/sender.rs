@@ -59,6 +59,8 @@ pub struct Sender {
     key: String,
     /// Give up sending an event again after this long.
     pub patience: Duration,
+    /// Send nothing again after this moment, whatever patience is left.
+    pub until: Option<Instant>,
 }
 
 /// What came of sending some events.
@@ -84,6 +86,7 @@ impl Sender {
             url: format!("{api}/api/v1/events/batch"),
             key: key.into(),
             patience: Duration::from_mins(2),
+            until: None,
         })
     }
 
@@ -117,7 +120,8 @@ impl Sender {
         let mut told = vec![Told::Unknown; events.len()];
         let mut open: Vec<usize> = (0..events.len()).collect();
         let mut sent = Sent::default();
-        let deadline = Instant::now() + self.patience;
+        let patience = Instant::now() + self.patience;
+        let deadline = self.until.map_or(patience, |until| until.min(patience));
         while !open.is_empty() {
             let body: Vec<&Value> = open.iter().map(|n| &events[*n].json).collect();
             let pause = match self.post(&json!(body)).await {

@@ -1,5 +1,6 @@
 //! `eventpipeline status`: the running pipeline at a glance.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -77,18 +78,24 @@ pub async fn command(options: Options) -> Result<bool, String> {
     let ok = health["status"] == "ok" && stats.is_ok();
     if options.output == Output::Json {
         let stats = stats.unwrap_or_else(|why| json!({"error": why}));
-        println!("{:#}", json!({"health": health, "stats": stats}));
+        tell(&format!("{:#}\n", json!({"health": health, "stats": stats})));
         return Ok(ok);
     }
-    println!("{:<12} {}", "API", health["status"].as_str().unwrap_or("?"));
-    for name in ["redis", "postgres", "mongodb"] {
-        println!("{name:<12} {}", dependency(&health[name]));
-    }
+    let mut lines = vec![format!("{:<12} {}", "API", health["status"].as_str().unwrap_or("?"))];
+    lines.extend(
+        ["redis", "postgres", "mongodb"].map(|name| format!("{name:<12} {}", dependency(&health[name]))),
+    );
     match stats {
-        Ok(stats) => print_figures(&stats),
-        Err(why) => println!("{:<12} not known: {why}", "figures"),
+        Ok(stats) => lines.extend(in_words(&stats)),
+        Err(why) => lines.push(format!("{:<12} not known: {why}", "figures")),
     }
+    tell(&(lines.join("\n") + "\n"));
     Ok(ok)
+}
+
+/// Prints. A reader that has seen enough, such as `head`, is no fault.
+fn tell(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// The figures, or why the API gave none.
@@ -124,20 +131,18 @@ fn dependency(health: &Value) -> String {
 }
 
 /// The newest samples of `/api/v1/stats` in words.
-fn print_figures(stats: &Value) {
+fn in_words(stats: &Value) -> [String; 4] {
     let none = Vec::new();
     let samples = stats["samples"].as_array().unwrap_or(&none);
     let certainty = samples.last().and_then(|now| now["lagCertainty"].as_str()).unwrap_or("Unknown");
     let of = |name| last_known(samples, name);
-    println!("{:<12} {} events ({certainty})", "lag", of("lagEvents"));
-    println!(
-        "{:<12} {} events/s in, {} events/s out",
-        "rate",
-        of("eventsInPerSecond"),
-        of("eventsOutPerSecond")
-    );
-    println!("{:<12} {} heard of in the last 15 s", "workers", of("workers"));
-    println!("{:<12} {} open", "dead letters", of("deadLettersOpen"));
+    let (arriving, leaving) = (of("eventsInPerSecond"), of("eventsOutPerSecond"));
+    [
+        format!("{:<12} {} events ({certainty})", "lag", of("lagEvents")),
+        format!("{:<12} {arriving} events/s in, {leaving} events/s out", "rate"),
+        format!("{:<12} {} heard of in the last 15 s", "workers", of("workers")),
+        format!("{:<12} {} open", "dead letters", of("deadLettersOpen")),
+    ]
 }
 
 /// The newest figure that is known, with its age when it is not of the newest look: a busy store answers some looks

@@ -22,7 +22,7 @@ impl Pipeline {
             ("CLAIM_IDLE_SECONDS", spec.workers.claim_idle_seconds),
             ("SHUTDOWN_SECONDS", spec.workers.drain_timeout_seconds),
         ] {
-            env.extend(value.map(|value| (name.to_owned(), value.to_string())));
+            env.push((name.to_owned(), value.to_string()));
         }
         env.extend(self.setup.worker_env.iter().cloned());
         let process = self.spawn(&self.free_name(), "eventpipeline-worker", env, inside)?;

@@ -91,7 +91,7 @@ pub async fn command(options: &Options) -> Result<(), String> {
     let lock = Lock::take(&options.data)?;
     let stop = service::lifecycle::stop_token().map_err(|error| error.to_string())?;
     let kind = local::mongo::kind().map_err(|error| error.to_string())?;
-    let fleet = Fleet::of(&manifest, options.workers)?;
+    let fleet = Fleet::of(&manifest, options.workers);
     let not_used = manifest.not_used_here(kind == local::mongo::Kind::MongoDb);
     if !not_used.is_empty() {
         println!("not used on a laptop: spec.{}", not_used.join(", spec."));
@@ -227,6 +227,12 @@ pub async fn reset(data: &Path) -> Result<(), String> {
     if let Some(pid) = Lock::holder(data) {
         return Err(format!("a pipeline runs on these data (pid {pid}); stop it first: eventpipeline stop"));
     }
+    if !is_ours(data) {
+        return Err(format!(
+            "{} is no pipeline's data folder: it has neither secrets.json nor lock; nothing was deleted",
+            data.display()
+        ));
+    }
     leftovers::clear(data).await?;
     let outside = local::stores::outside(data);
     local::stores::forget(data).map_err(|error| error.to_string())?;
@@ -239,5 +245,31 @@ pub async fn reset(data: &Path) -> Result<(), String> {
             println!("forgotten: {}{outside}", data.display());
             Ok(())
         }
+    }
+}
+
+/// Whether a folder may be deleted with all that is in it: a pipeline began it, or there is nothing to delete.
+fn is_ours(data: &Path) -> bool {
+    let is_empty = || std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none());
+    ["secrets.json", "lock"].iter().any(|file| data.join(file).exists()) || is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_that_no_pipeline_made_is_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("documents");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("letter.txt"), "dear").unwrap();
+        let refused = reset(&data).await.unwrap_err();
+        assert!(refused.contains("nothing was deleted"), "{refused}");
+        assert!(data.join("letter.txt").exists());
+        std::fs::write(data.join("secrets.json"), "{}").unwrap();
+        reset(&data).await.unwrap();
+        assert!(!data.exists());
+        reset(&data).await.unwrap();
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crd::{ConsoleAccess, Durability};
 use local::mongo::{Kind, Mongo};
 use local::process::Spec;
 use local::stores::{Options as StoreOptions, Stores};
@@ -12,11 +13,8 @@ use super::cluster;
 use super::error::StartError;
 use super::facts::{Facts, Login, ProcessFacts};
 use super::scaler;
-use crate::manifest::{ConsoleAccess, Durability, Manifest};
+use crate::manifest::Manifest;
 use crate::secrets::Secrets;
-
-/// Days that events are kept when the manifest does not say; the API's default.
-const RETENTION_DAYS: u64 = 30;
 
 /// Ports; 0 takes a free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,8 +77,8 @@ impl Pipeline {
             .canonicalize()
             .map_err(|source| Error::File { path: setup.folder.clone(), source })?;
         let setup = Setup { folder, ..setup };
-        let always = setup.manifest.spec.redis.durability == Some(Durability::Always);
-        let memory = setup.manifest.redis_memory().ok();
+        let always = setup.manifest.spec.redis.durability == Durability::Always;
+        let memory = Some(setup.manifest.redis_memory());
         let options = StoreOptions {
             redis: local::redis::Options { memory, always },
             ports: setup.ports.stores,
@@ -122,16 +120,11 @@ impl Pipeline {
         if spec.console.access == ConsoleAccess::ReadOnly {
             set("CONSOLE_ACCESS", "ReadOnly".to_owned());
         }
-        let inflated = |body| plan::resources::inflated_bytes(i32::try_from(body).unwrap_or(i32::MAX));
-        if let Some(body) = spec.api.max_body_bytes {
-            set("MAX_INFLATED_BYTES", inflated(body).to_string());
-        }
-        for (name, value) in [
-            ("MAX_BODY_BYTES", spec.api.max_body_bytes),
-            ("MAX_BATCH_EVENTS", spec.api.max_batch_events),
-            ("RATE_LIMIT_EVENTS_PER_SECOND", spec.api.rate_limit.events_per_second),
-        ] {
-            value.into_iter().for_each(|value| set(name, value.to_string()));
+        set("MAX_BODY_BYTES", spec.api.max_body_bytes.to_string());
+        set("MAX_INFLATED_BYTES", plan::resources::inflated_bytes(spec.api.max_body_bytes).to_string());
+        set("MAX_BATCH_EVENTS", spec.api.max_batch_events.to_string());
+        if let Some(rate) = spec.api.rate_limit.events_per_second {
+            set("RATE_LIMIT_EVENTS_PER_SECOND", rate.to_string());
         }
         env.extend(self.setup.api_env.iter().cloned());
         let name = if self.apis.is_empty() { "api".to_owned() } else { format!("api-{}", self.apis.len()) };
@@ -166,9 +159,9 @@ impl Pipeline {
     pub(super) fn common(&self, inside: u16) -> Vec<(String, String)> {
         let set = |name: &str, value: String| (name.to_owned(), value);
         vec![
-            set("PIPELINE", self.setup.manifest.pipeline()),
+            set("PIPELINE", self.setup.manifest.pipeline().to_owned()),
             set("REDIS_URL", self.stores.redis_url()),
-            set("REDIS_PARTITIONS", self.setup.manifest.spec.redis.partitions.unwrap_or(1).to_string()),
+            set("REDIS_PARTITIONS", self.setup.manifest.spec.redis.partitions.to_string()),
             set("MONGODB_URI", self.stores.mongodb_uri()),
             set("INSIDE_LISTEN", format!("127.0.0.1:{inside}")),
             set("LOG_FORMAT", "text".into()),
@@ -195,7 +188,7 @@ impl Pipeline {
             port,
             stop_signal: local::process::Signal::SIGTERM,
             stop_timeout: Duration::from_secs(
-                self.setup.manifest.spec.workers.drain_timeout_seconds.unwrap_or(60) + 10,
+                u64::from(self.setup.manifest.spec.workers.drain_timeout_seconds.unsigned_abs()) + 10,
             ),
         })
     }
@@ -233,7 +226,7 @@ impl Pipeline {
         processes.extend(self.leaving.iter().filter_map(fact));
         let secrets = &self.setup.secrets;
         Facts {
-            pipeline: self.setup.manifest.pipeline(),
+            pipeline: self.setup.manifest.pipeline().to_owned(),
             api: self.api(0),
             console: self.console(0),
             metrics: format!("http://127.0.0.1:{}/metrics", self.insides[0]),
@@ -242,7 +235,7 @@ impl Pipeline {
             redis: self.stores.redis_url(),
             postgres: self.stores.postgres_url(),
             mongodb: self.stores.mongodb_uri(),
-            law: scaler::law(&self.setup.manifest).ok(),
+            law: Some(scaler::law(&self.setup.manifest)),
             processes,
         }
     }
@@ -267,8 +260,8 @@ async fn mongo(setup: &Setup, kind: Kind) -> Result<Mongo, StartError> {
     }
     let spec = &setup.manifest.spec.mongodb;
     let options = cluster::Options {
-        shards: spec.shards(),
-        retention_days: spec.retention_days.unwrap_or(RETENTION_DAYS),
+        shards: spec.shards.unsigned_abs(),
+        retention_days: u64::from(spec.retention_days.unsigned_abs()),
         router: port,
         members: setup.ports.members,
     };

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crd::Scaling;
 use plan::scaling::{Decision, Observation, Spec, State, Workers, decide};
 use redis::aio::ConnectionManager;
 use stream::Sample;
@@ -11,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::history::History;
 use super::pipeline::Pipeline;
-use crate::manifest::{Manifest, Scaling};
+use crate::manifest::Manifest;
 
 /// A Redis that takes longer has not answered this sample.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,15 +35,15 @@ pub enum Fleet {
 
 impl Fleet {
     /// From the manifest, unless a number was given.
-    pub fn of(manifest: &Manifest, given: Option<u64>) -> Result<Self, String> {
-        let (workers, spec) = (&manifest.spec.workers, law(manifest)?);
-        let replicas = workers.replicas.unwrap_or(1).min(FIXED_MAX);
-        Ok(match (given, workers.scaling.unwrap_or_default()) {
+    pub fn of(manifest: &Manifest, given: Option<u64>) -> Self {
+        let (workers, spec) = (&manifest.spec.workers, law(manifest));
+        let replicas = u64::from(workers.replicas.unsigned_abs()).min(FIXED_MAX);
+        match (given, workers.scaling) {
             (Some(workers), _) => Self::Fixed(workers),
             (None, Scaling::Manual) => Self::Fixed(replicas),
             (None, Scaling::DryRun) => Self::DryRun(replicas, spec),
             (None, Scaling::Lag) => Self::ByLag(spec),
-        })
+        }
     }
 
     /// Workers at the start. With one the first backlog is measured at once.
@@ -62,7 +63,7 @@ impl Fleet {
             }
             Self::ByLag(spec) => {
                 let (least, most) = (spec.min_replicas, spec.max_replicas);
-                let asked = manifest.spec.workers.law().map_or(most, |asked| asked.max_replicas);
+                let asked = Spec::of(&manifest.spec.workers).max_replicas;
                 let less = if most < asked {
                     format!(
                         " (the manifest allows {asked}; {WORKERS_PER_CORE} a core is what this machine carries)"
@@ -77,10 +78,10 @@ impl Fleet {
 }
 
 /// What the manifest asks for, as far as this machine carries it.
-pub fn law(manifest: &Manifest) -> Result<Spec, String> {
-    let spec = manifest.spec.workers.law()?;
+pub fn law(manifest: &Manifest) -> Spec {
+    let spec = Spec::of(&manifest.spec.workers);
     let limit = cores().saturating_mul(WORKERS_PER_CORE).max(spec.min_replicas);
-    Ok(Spec { max_replicas: spec.max_replicas.min(limit), ..spec })
+    Spec { max_replicas: spec.max_replicas.min(limit), ..spec }
 }
 
 fn cores() -> u32 {
@@ -113,13 +114,13 @@ impl Scaler {
         let manifest = &pipeline.setup.manifest;
         let streams = Streams {
             url: pipeline.stores.redis_url(),
-            pipeline: manifest.pipeline(),
-            partitions: manifest.spec.redis.partitions.unwrap_or(1),
+            pipeline: manifest.pipeline().to_owned(),
+            partitions: manifest.spec.redis.partitions.unsigned_abs(),
             redis: None,
             sampler: stream::Sampler::default(),
         };
         tokio::spawn(streams.run(Duration::from_secs(spec.poll_period_seconds.max(1).into()), sender));
-        let history = History::start(pipeline.stores.redis_url(), manifest.pipeline());
+        let history = History::start(pipeline.stores.redis_url(), manifest.pipeline().to_owned());
         Some(Self { spec, obeyed, state: State::default(), looks, history, told: None })
     }
 
@@ -225,8 +226,8 @@ mod tests {
         let text = format!(
             "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: laptop\nspec: {{workers: {workers}}}\n"
         );
-        let manifest: Manifest = serde_yaml::from_str(&text).unwrap();
-        (Fleet::of(&manifest, given).unwrap(), manifest)
+        let manifest = Manifest::parse(&text).unwrap();
+        (Fleet::of(&manifest, given), manifest)
     }
 
     #[test]

@@ -1,20 +1,24 @@
-//! The `EventPipeline` manifest, as much of it as runs on one machine. Unknown fields are refused with their path;
-//! fields that a later release will use here are named, not silently ignored.
+//! The manifest of an `EventPipeline`, read as a cluster reads it: against the definition's schema and its rules, and as
+//! the operator validates it. Everything that is wrong is named at once. What runs on one machine uses a part of it;
+//! the rest is named, not silently ignored.
 
-mod bounds;
-mod faults;
-mod workers;
+mod schema;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use crd::{ConsoleAccess, EventPipeline, EventPipelineSpec};
+use plan::images::Images;
+use plan::validate::{Installation, validate};
+use serde_json::Value;
 
-pub use workers::{Scaling, Workers};
+use schema::Fault;
 
-const API_VERSION: &str = "eventpipeline.dev/v1alpha1";
-const KIND: &str = "EventPipeline";
-/// Fields of `metadata` that an API server adds to an object; taken and not used here.
-const SERVER_METADATA: [&str; 11] = [
+/// Fields of `metadata` that an API server has; a name that is none of them is a mistake.
+const METADATA: [&str; 15] = [
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
     "uid",
     "selfLink",
     "generation",
@@ -27,153 +31,50 @@ const SERVER_METADATA: [&str; 11] = [
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 ];
+/// Fields below `spec` that count on one machine: a block's with `.`, all of `workers` but where its pods run.
+const USED: [&str; 24] = [
+    "api.maxBodyBytes",
+    "api.maxBatchEvents",
+    "api.rateLimit",
+    "api.allowedOrigins",
+    "console.access",
+    "mongodb.retentionDays",
+    "redis.durability",
+    "redis.memory",
+    "redis.partitions",
+    "workers.batchEvents",
+    "workers.claimIdleSeconds",
+    "workers.drainTargetSeconds",
+    "workers.drainTimeoutSeconds",
+    "workers.idleAfterSeconds",
+    "workers.maxAgeSeconds",
+    "workers.maxDeliveries",
+    "workers.maxReplicas",
+    "workers.minReplicas",
+    "workers.pollPeriodSeconds",
+    "workers.replicas",
+    "workers.scaleDown",
+    "workers.scaleUp",
+    "workers.scaling",
+    "workers.targetUtilizationPercent",
+];
+/// Used where MongoDB is installed; FerretDB has no shards.
+const SHARDS: &str = "mongodb.shards";
 
-/// A manifest.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// A manifest that a cluster would take.
+#[derive(Clone, Debug)]
 pub struct Manifest {
-    /// `eventpipeline.dev/v1alpha1`.
-    pub api_version: String,
-    /// `EventPipeline`.
-    pub kind: String,
-    /// Name and namespace.
-    pub metadata: Metadata,
-    /// What is asked for.
-    #[serde(default)]
-    pub spec: Spec,
-}
-
-/// Name and namespace.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metadata {
-    /// The pipeline's name.
-    pub name: String,
-    /// Its namespace; `default` when not given.
-    #[serde(default)]
-    pub namespace: Option<String>,
-    /// Of a cluster; taken and not used here.
-    #[serde(default)]
-    #[allow(dead_code, reason = "taken and not used here")]
-    labels: Option<Ignored>,
-    /// Likewise.
-    #[serde(default)]
-    #[allow(dead_code, reason = "taken and not used here")]
-    annotations: Option<Ignored>,
-}
-
-/// The fields that count on a laptop.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Spec {
-    pub api: Api,
-    pub workers: Workers,
-    pub redis: Redis,
-    pub mongodb: Mongodb,
-    pub console: Console,
-    // Of a cluster; taken and not used here.
-    desired_state: Option<Ignored>,
-    deletion_policy: Option<Ignored>,
-    image: Option<Ignored>,
-    postgres: Option<Ignored>,
-    network_policy: Option<Ignored>,
-    observability: Option<Ignored>,
-    ingress: Option<Ignored>,
-}
-
-type Ignored = serde_json::Value;
-
-/// `spec.api`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Api {
-    pub max_body_bytes: Option<u64>,
-    pub max_batch_events: Option<u64>,
-    pub rate_limit: RateLimit,
-    pub allowed_origins: Vec<String>,
-    replicas: Option<Ignored>,
-    authentication: Option<Ignored>,
-    service_type: Option<Ignored>,
-    node_port: Option<Ignored>,
-    resources: Option<Ignored>,
-}
-
-/// `spec.api.rateLimit`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct RateLimit {
-    /// Of keys that have no rate of their own.
-    pub events_per_second: Option<u64>,
-}
-
-/// `spec.console`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Console {
-    pub access: ConsoleAccess,
-    service_type: Option<Ignored>,
-    node_port: Option<Ignored>,
-}
-
-/// `spec.console.access`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub enum ConsoleAccess {
-    /// People do what their role allows.
-    #[default]
-    ReadWrite,
-    /// People look and change nothing.
-    ReadOnly,
-    /// Of a cluster: here the console stays, and the card has its address.
-    Disabled,
-}
-
-/// `spec.redis`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Redis {
-    pub partitions: Option<u32>,
-    pub durability: Option<Durability>,
-    pub memory: Option<String>,
-    storage_size: Option<Ignored>,
-    external: Option<Ignored>,
-}
-
-/// `spec.redis.durability`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Durability {
-    /// A crash of the machine may lose up to 2 s.
-    EverySecond,
-    /// fsync before each answer.
-    Always,
-}
-
-/// `spec.mongodb`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are the CRD's own")]
-pub struct Mongodb {
-    pub retention_days: Option<u64>,
-    shards: Option<u32>,
-    members_per_shard: Option<Ignored>,
-    config_members: Option<Ignored>,
-    routers: Option<Ignored>,
-    storage_size: Option<Ignored>,
-    external: Option<Ignored>,
-}
-
-impl Mongodb {
-    /// `spec.mongodb.shards`; two when not given.
-    pub fn shards(&self) -> u32 {
-        self.shards.unwrap_or(2)
-    }
+    /// What is asked for, defaults filled in.
+    pub spec: EventPipelineSpec,
+    pipeline: String,
+    /// `maxmemory` of Redis.
+    redis_memory: u64,
+    /// Paths below `spec` of what the file itself says, a block's field by field.
+    given: Vec<String>,
 }
 
 impl Manifest {
-    /// Reads and checks a file. Everything that is wrong with it is named at once.
+    /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let hint = match error.kind() {
@@ -187,96 +88,135 @@ impl Manifest {
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-        if let Some(metadata) = value.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
-            metadata.retain(|field, _| !SERVER_METADATA.contains(&field.as_str()));
-        }
-        let (manifest, mut faults) = faults::read(value);
-        faults.extend(manifest.iter().flat_map(Self::faults));
-        match (manifest, &faults[..]) {
-            (Some(manifest), []) => Ok(manifest),
-            (_, [fault]) => Err(fault.clone()),
-            (_, faults) => Err(format!("{} faults:\n  {}", faults.len(), faults.join("\n  "))),
-        }
-    }
-
-    /// What is wrong with values that have the right shape.
-    fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        if self.api_version != API_VERSION || self.kind != KIND {
-            faults.push(format!(
-                "this is {} {}; apiVersion: {API_VERSION} and kind: {KIND} are run here",
-                self.api_version, self.kind
-            ));
-        }
-        for (field, name) in [
-            ("metadata.name", Some(&self.metadata.name)),
-            ("metadata.namespace", self.metadata.namespace.as_ref()),
-        ] {
-            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if name.is_some_and(|name| name.is_empty() || name.len() > 40 || !name.chars().all(good)) {
-                faults.push(format!("{field}: has 1 to 40 small letters, digits and hyphens"));
+    /// Reads and checks a text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        checked(&value).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            match &faults[..] {
+                [fault] => fault.clone(),
+                faults => format!("{} faults:\n  {}", faults.len(), faults.join("\n  ")),
             }
-        }
-        faults.extend(self.redis_memory().err());
-        faults.extend(bounds::faults(&self.spec));
-        faults.extend(self.spec.workers.law_faults());
-        faults
-    }
-
-    /// `namespace/name`.
-    pub fn pipeline(&self) -> String {
-        format!("{}/{}", self.metadata.namespace.as_deref().unwrap_or("default"), self.metadata.name)
-    }
-
-    /// `spec.redis.memory` in bytes; 512Mi when not given.
-    pub fn redis_memory(&self) -> Result<u64, String> {
-        let Some(text) = &self.spec.redis.memory else { return Ok(512 << 20) };
-        let units = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1u64 << 30), ("", 1)];
-        let bytes = units
-            .iter()
-            .find_map(|(unit, factor)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*factor));
-        bytes.filter(|bytes| *bytes >= 8 << 20).ok_or_else(|| {
-            format!("spec.redis.memory: {text} is no amount of at least 8Mi, such as 512Mi or 2Gi")
         })
     }
 
-    /// The fields given that only a cluster uses; shards are made where MongoDB is installed.
-    pub fn not_used_here(&self, sharded: bool) -> Vec<&'static str> {
-        let (spec, api) = (&self.spec, &self.spec.api);
-        let (redis, mongodb) = (&self.spec.redis, &self.spec.mongodb);
-        [
-            ("desiredState", &spec.desired_state),
-            ("deletionPolicy", &spec.deletion_policy),
-            ("image", &spec.image),
-            ("postgres", &spec.postgres),
-            ("console.serviceType", &spec.console.service_type),
-            ("console.nodePort", &spec.console.node_port),
-            ("networkPolicy", &spec.network_policy),
-            ("observability", &spec.observability),
-            ("ingress", &spec.ingress),
-            ("api.replicas", &api.replicas),
-            ("api.authentication", &api.authentication),
-            ("api.serviceType", &api.service_type),
-            ("api.nodePort", &api.node_port),
-            ("api.resources", &api.resources),
-            ("redis.storageSize", &redis.storage_size),
-            ("redis.external", &redis.external),
-            ("mongodb.membersPerShard", &mongodb.members_per_shard),
-            ("mongodb.configMembers", &mongodb.config_members),
-            ("mongodb.routers", &mongodb.routers),
-            ("mongodb.storageSize", &mongodb.storage_size),
-            ("mongodb.external", &mongodb.external),
-        ]
-        .into_iter()
-        .filter(|(_, value)| value.is_some())
-        .map(|(name, _)| name)
-        .chain((!sharded && mongodb.shards.is_some()).then_some("mongodb.shards"))
-        .chain((spec.console.access == ConsoleAccess::Disabled).then_some("console.access: Disabled"))
-        .chain(spec.workers.not_used_here())
-        .collect()
+    /// `namespace/name`.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
     }
+
+    /// `spec.redis.memory` in bytes.
+    pub fn redis_memory(&self) -> u64 {
+        self.redis_memory
+    }
+
+    /// The fields given that only a cluster uses; shards are made where MongoDB is installed.
+    pub fn not_used_here(&self, sharded: bool) -> Vec<&str> {
+        let used = |path: &str| USED.contains(&path) || (sharded && path == SHARDS);
+        let given = self.given.iter().map(String::as_str).filter(|path| !used(path));
+        let disabled = self.spec.console.access == ConsoleAccess::Disabled;
+        given.chain(disabled.then_some("console.access: Disabled")).collect()
+    }
+}
+
+/// Reads a manifest, or says all that is wrong with it.
+fn checked(value: &Value) -> Result<Manifest, Vec<Fault>> {
+    let schema = serde_json::to_value(crd::definition()).unwrap_or_default();
+    let schema = &schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let fault = |path: &str, words: String| Fault { path: path.to_owned(), words };
+    let mut faults = schema::faults(schema, value, "");
+    for (field, ours) in [("apiVersion", crd::API_VERSION), ("kind", crd::KIND)] {
+        match value.get(field) {
+            None if value.is_object() => faults.push(fault(field, "is missing".to_owned())),
+            Some(Value::String(given)) if given != ours => {
+                faults.push(fault(field, format!("{given} is not run here, {ours} is")));
+            }
+            _ => {}
+        }
+    }
+    match value.get("metadata").and_then(Value::as_object) {
+        Some(metadata) => {
+            let unknown = metadata.keys().filter(|name| !METADATA.contains(&name.as_str()));
+            faults.extend(unknown.map(|name| {
+                let known = "`name`, `namespace`, `labels`, `annotations`";
+                fault(&format!("metadata.{name}"), format!("there is no such field; here are {known}"))
+            }));
+            if !metadata.contains_key("name") {
+                faults.push(fault("metadata.name", "is missing".to_owned()));
+            }
+        }
+        None if value.is_object() && value.get("metadata").is_none() => {
+            faults.push(fault("metadata.name", "is missing".to_owned()));
+        }
+        None => {}
+    }
+    // Values that are out of bounds can be read, and the rules be put to the rest.
+    let pipeline: Option<EventPipeline> = match serde_json::from_value(value.clone()) {
+        Ok(pipeline) => Some(pipeline),
+        Err(error) if faults.is_empty() => return Err(vec![fault("the manifest", error.to_string())]),
+        Err(_) => None,
+    };
+    let Some(mut pipeline) = pipeline else { return Err(faults) };
+    pipeline.metadata.namespace.get_or_insert_with(|| "default".to_owned());
+    let meta = &pipeline.metadata;
+    let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+    let full_name = format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default());
+    let redis_memory = ruled(pipeline.clone(), &mut faults);
+    match redis_memory {
+        Some(redis_memory) if faults.is_empty() => Ok(Manifest {
+            spec: pipeline.spec,
+            pipeline: full_name,
+            redis_memory,
+            given: given(&value["spec"]),
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// What the operator and the definition's rules say, of fields that nothing was said of yet. The bytes of Redis.
+fn ruled(mut pipeline: EventPipeline, faults: &mut Vec<Fault>) -> Option<u64> {
+    // The API server gives it; the operator wants it.
+    pipeline.metadata.uid.get_or_insert_with(|| "local".to_owned());
+    let validated = validate(&pipeline, &installation());
+    let known = |faults: &[Fault], path: &str| {
+        faults.iter().any(|fault| {
+            fault.path.strip_prefix(path).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        })
+    };
+    for text in validated.as_ref().err().into_iter().flatten().map(ToString::to_string) {
+        let mut parts = text.splitn(3, '`').skip(1);
+        let (path, words) = (parts.next().unwrap_or_default(), parts.next().unwrap_or(&text));
+        if !known(faults, path) {
+            let words = words.trim_start_matches(':').trim_start().to_owned();
+            faults.push(Fault { path: path.to_owned(), words });
+        }
+    }
+    let broken = kube::core::cel::validate_cel(&pipeline).err().map(|errors| errors.into_vec());
+    for error in broken.into_iter().flatten() {
+        if !known(faults, &error.field_path) {
+            faults.push(Fault { path: error.field_path, words: error.message });
+        }
+    }
+    validated.ok().map(|pipeline| pipeline.redis_memory_bytes())
+}
+
+/// Nothing is pulled here.
+fn installation() -> Installation {
+    let none = String::new;
+    let images = Images { api: none(), worker: none(), redis: none(), postgres: none(), mongo: none() };
+    Installation { images, cluster_domain: "cluster.local".to_owned(), pod_monitors: false }
+}
+
+/// The fields of a spec, those of its blocks one by one.
+fn given(spec: &Value) -> Vec<String> {
+    let mut given = Vec::new();
+    for (name, value) in spec.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(block) => given.extend(block.keys().map(|field| format!("{name}.{field}"))),
+            None => given.push(name.clone()),
+        }
+    }
+    given
 }
 
 #[cfg(test)]
@@ -292,11 +232,9 @@ mod tests {
     #[test]
     fn an_empty_spec_is_valid_and_fields_of_a_cluster_are_named() {
         let manifest = parse("{}").unwrap();
-        assert_eq!(
-            (manifest.pipeline().as_str(), manifest.redis_memory()),
-            ("default/laptop", Ok(512 << 20))
-        );
-        let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete}").unwrap();
+        assert_eq!((manifest.pipeline(), manifest.redis_memory()), ("default/laptop", 512 << 20));
+        assert_eq!(manifest.not_used_here(false), [""; 0]);
+        let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete, image: {}}").unwrap();
         assert_eq!(manifest.not_used_here(false), ["deletionPolicy", "mongodb.shards"]);
         assert_eq!(manifest.not_used_here(true), ["deletionPolicy"]);
         let read_only = parse("{console: {access: ReadOnly, serviceType: NodePort}}").unwrap();
@@ -307,56 +245,110 @@ mod tests {
     }
 
     #[test]
-    fn values_that_cannot_be_are_named_together_and_after_those_of_another_shape() {
-        let error = parse(
-            "{worker: {}, redis: {memory: 5Mi, partitions: 0}, workers: {maxReplicas: 0, pollPeriodSeconds: 90}}",
-        )
-        .unwrap_err();
-        let paths: Vec<&str> = error.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
-        let expected = [
-            "worker",
-            "redis.memory",
-            "redis.partitions",
-            "workers.maxReplicas",
-            "workers.pollPeriodSeconds",
-        ];
-        assert_eq!(paths, expected.map(|path| format!("  spec.{path}")), "{error}");
-        assert!(error.starts_with("5 faults:"), "{error}");
+    fn the_fields_that_count_here_are_fields_of_the_definition() {
+        let schema = serde_json::to_value(crd::definition()).unwrap();
+        let spec = &schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        for field in USED.into_iter().chain([SHARDS]) {
+            let found = field.split('.').fold(spec, |at, step| &at["properties"][step]);
+            assert!(found.is_object(), "{field}");
+        }
     }
 
     #[test]
-    fn a_typo_in_metadata_is_refused_and_what_a_server_adds_is_taken() {
-        let manifest = |metadata: &str| {
-            Manifest::parse(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, metadata: {metadata}}}"))
-        };
-        assert!(manifest("{name: a, namspace: b}").unwrap_err().contains("metadata.namspace"));
-        let full = "{name: a, namespace: b, labels: {x: y}, annotations: {}, uid: u, generation: 3, managedFields: []}";
-        assert_eq!(manifest(full).unwrap().pipeline(), "b/a");
+    fn every_example_is_taken() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let manifests: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "yaml")).collect();
+        assert!(manifests.len() >= 4, "{manifests:?}");
+        for file in manifests {
+            Manifest::read(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_server_prints_is_taken() {
+        let text = "
+apiVersion: eventpipeline.dev/v1alpha1
+kind: EventPipeline
+metadata: {name: a, namespace: b, labels: {x: y}, annotations: {}, uid: u, generation: 3, managedFields: []}
+spec: {}
+status: {observedGeneration: 3, conditions: []}
+";
+        assert_eq!(Manifest::parse(text).unwrap().pipeline(), "b/a");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_together() {
+        let error = Manifest::parse(
+            "
+apiVersion: eventpipeline.dev/v1alpha1
+kind: EventPipeline
+metadata: {name: A, namspace: b}
+spec:
+  worker: {}
+  redis: {memory: 5Mi, partitions: 0, durability: Never}
+  workers: {maxReplicas: 0, pollPeriodSeconds: 90, batchEvents: many}
+",
+        )
+        .unwrap_err();
+        for words in [
+            "metadata.namspace: there is no such field",
+            "spec.worker: there is no such field",
+            "spec.redis.partitions: 0 is not within 1 to 256",
+            "spec.redis.durability: `Never` is none of `EverySecond`, `Always`",
+            "spec.workers.maxReplicas: 0 is not within 1 to 1000",
+            "spec.workers.pollPeriodSeconds: 90 is not within 1 to 60",
+            "spec.workers.batchEvents: text \"many\" is here where a whole number is expected",
+        ] {
+            assert!(error.contains(words), "{words}\n{error}");
+        }
+        let error = parse(
+            "{redis: {memory: 5Mi, partitions: 0}, workers: {minReplicas: 3, maxReplicas: 2}, \
+             api: {nodePort: 30000}, mongodb: {membersPerShard: 2}}",
+        )
+        .unwrap_err();
+        let lines: Vec<&str> = error.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "5 faults:",
+                "spec.redis.partitions: 0 is not within 1 to 256",
+                "spec.workers.minReplicas: 3 must be less than or equal to `maxReplicas`, 2",
+                "spec.mongodb.membersPerShard: 2 must be odd so that a replica set can elect a primary",
+                "spec.redis.memory: 5Mi must be at least 16Mi",
+                "spec.api: `nodePort` may only be set when `serviceType` is NodePort or LoadBalancer",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_said_to_be_none() {
+        for (text, words) in [
+            ("{}", "3 faults:\n  apiVersion: is missing\n  kind: is missing\n  metadata.name: is missing"),
+            ("[]", "the manifest: a list is here where an object is expected"),
+            ("", "the manifest: nothing is here where an object is expected"),
+            ("a: b: c", "mapping values are not allowed"),
+            (
+                "{apiVersion: v1, kind: Pod, metadata: {name: x}}",
+                "kind: Pod is not run here, EventPipeline is",
+            ),
+            (
+                "{apiVersion: eventpipeline.dev/v1alpha1, kind: EventPipeline, metadata: {name: Shop}}",
+                "metadata.name: \"Shop\" must begin with a small letter",
+            ),
+            (
+                "{apiVersion: eventpipeline.dev/v1alpha1, kind: EventPipeline, metadata: {name: a}, spec: 7}",
+                "spec: `7` is here where an object is expected",
+            ),
+        ] {
+            let error = Manifest::parse(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]
     fn a_file_that_is_not_there_comes_with_a_hint() {
         let error = Manifest::read(Path::new("no/such.yaml")).unwrap_err();
         assert!(error.contains("no/such.yaml") && error.contains("examples/"), "{error}");
-    }
-
-    #[test]
-    fn a_field_that_is_none_and_a_value_that_is_wrong_are_refused_by_name() {
-        for (spec, word) in [
-            ("{worker: {}}", "worker"),
-            ("{workers: {batchEvents: many}}", "many"),
-            ("{workers: {maxReplicas: 5000}}", "spec.workers.maxReplicas"),
-            ("{redis: {memory: 5}}", "spec.redis.memory"),
-            ("{mongodb: {shards: 0}}", "spec.mongodb.shards: 0 is not within 1 to 32"),
-            ("{redis: {durability: Never}}", "Never"),
-        ] {
-            let error = parse(spec).unwrap_err();
-            assert!(error.contains(word), "{spec}: {error}");
-        }
-        assert!(
-            Manifest::parse("apiVersion: v1\nkind: Pod\nmetadata: {name: x}")
-                .unwrap_err()
-                .contains("EventPipeline")
-        );
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use plan::scaling::{Decision, Observation, State, decide};
+use plan::scaling::{Decision, Observation, Spec, State, decide};
 
 use crate::manifest::Manifest;
 
@@ -68,7 +68,7 @@ impl Replay {
         output: &mut impl Write,
         warnings: &mut impl Write,
     ) -> Result<(), String> {
-        let spec = Manifest::read(&self.pipeline)?.spec.workers.law()?;
+        let spec = Spec::of(&Manifest::read(&self.pipeline)?.spec.workers);
         let mut state = self.state.as_deref().map_or_else(State::default, |path| load(path, warnings));
         let mut number = 0_u64;
         while let Some(line) = next_line(input, &mut number)? {

@@ -64,7 +64,7 @@ impl Pipeline {
         let text = format!(
             "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata:\n  name: test\nspec: {spec}\n"
         );
-        let manifest: Manifest = serde_yaml::from_str(&text).expect("a good manifest");
+        let manifest = Manifest::parse(&text).expect("a good manifest");
         let owned =
             |pairs: Vec<(&str, &str)>| pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         let setup = Setup {

@@ -26,7 +26,7 @@ pub use decision::{Clamp, ClampBy, Decision, Note, Rates, Terms};
 pub use explain::explain;
 pub use observation::{Observation, Workers};
 pub use reason::Reason;
-pub use spec::{ScaleDown, ScaleUp, Spec, SpecError};
+pub use spec::{ScaleDown, ScaleUp, Spec};
 pub use state::State;
 
 /// Decides how many workers there should be, and what to remember of it.

@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// `spec.workers`, as far as it is about their number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,31 +80,6 @@ impl Default for ScaleDown {
     }
 }
 
-/// A field that the law cannot work with.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SpecError {
-    /// A number outside its bounds.
-    #[error("spec.workers.{field}: {value} is not within {least} to {most}")]
-    OutOfBounds {
-        /// The field's path below `spec.workers`.
-        field: &'static str,
-        /// What it was given as.
-        value: u32,
-        /// The least that is taken.
-        least: u32,
-        /// The most.
-        most: u32,
-    },
-    /// `minReplicas` above `maxReplicas`.
-    #[error("spec.workers.minReplicas: {min} is above maxReplicas {max}; lower it or raise maxReplicas")]
-    MinAboveMax {
-        /// `minReplicas`.
-        min: u32,
-        /// `maxReplicas`.
-        max: u32,
-    },
-}
-
 impl Spec {
     /// What the law reads of a pipeline in a cluster, which took care of the bounds.
     pub fn of(workers: &crd::Workers) -> Self {
@@ -131,55 +105,35 @@ impl Spec {
         }
     }
 
-    /// Every field with its name and its bounds: read by `check` and by `bounded`.
-    fn fields(&mut self) -> [(&'static str, &mut u32, RangeInclusive<u32>); 13] {
+    /// Every field with its bounds.
+    fn fields(&mut self) -> [(&mut u32, RangeInclusive<u32>); 13] {
         let (up, down) = (&mut self.scale_up, &mut self.scale_down);
         [
-            ("minReplicas", &mut self.min_replicas, 0..=1000),
+            (&mut self.min_replicas, 0..=1000),
             // A worker is a pod; a thousand of them is a cluster of its own.
-            ("maxReplicas", &mut self.max_replicas, 1..=1000),
-            ("drainTargetSeconds", &mut self.drain_target_seconds, 1..=86_400),
+            (&mut self.max_replicas, 1..=1000),
+            (&mut self.drain_target_seconds, 1..=86_400),
             // Below 10 the headroom would be nine times the work.
-            ("targetUtilizationPercent", &mut self.target_utilization_percent, 10..=100),
-            ("maxAgeSeconds", &mut self.max_age_seconds, 1..=86_400),
+            (&mut self.target_utilization_percent, 10..=100),
+            (&mut self.max_age_seconds, 1..=86_400),
             // Above a minute the rate window holds no line.
-            ("pollPeriodSeconds", &mut self.poll_period_seconds, 1..=60),
+            (&mut self.poll_period_seconds, 1..=60),
             // The windows are bounded, `window::ENTRIES_MAX`: an hour at the default poll fits.
-            ("scaleUp.stabilizationSeconds", &mut up.stabilization_seconds, 0..=3600),
-            ("scaleUp.maxFactorPercent", &mut up.max_factor_percent, 100..=100_000),
-            ("scaleUp.minStep", &mut up.min_step, 1..=1000),
-            ("scaleDown.stabilizationSeconds", &mut down.stabilization_seconds, 0..=3600),
-            ("scaleDown.maxPercent", &mut down.max_percent, 0..=100),
-            ("scaleDown.periodSeconds", &mut down.period_seconds, 0..=3600),
-            ("idleAfterSeconds", &mut self.idle_after_seconds, 0..=86_400),
+            (&mut up.stabilization_seconds, 0..=3600),
+            (&mut up.max_factor_percent, 100..=100_000),
+            (&mut up.min_step, 1..=1000),
+            (&mut down.stabilization_seconds, 0..=3600),
+            (&mut down.max_percent, 0..=100),
+            (&mut down.period_seconds, 0..=3600),
+            (&mut self.idle_after_seconds, 0..=86_400),
         ]
     }
 
-    /// Whether every field is within its bounds; the first that is not.
-    pub fn check(&self) -> Result<(), SpecError> {
-        self.faults().into_iter().next().map_or(Ok(()), Err)
-    }
-
-    /// Every field that is not within its bounds. `minReplicas` is held against `maxReplicas` only where both are.
-    pub fn faults(&self) -> Vec<SpecError> {
-        let mut faults = Vec::new();
-        for (field, value, bounds) in self.clone().fields() {
-            if !bounds.contains(value) {
-                let (least, most) = bounds.into_inner();
-                faults.push(SpecError::OutOfBounds { field, value: *value, least, most });
-            }
-        }
-        if faults.is_empty() && self.min_replicas > self.max_replicas {
-            faults.push(SpecError::MinAboveMax { min: self.min_replicas, max: self.max_replicas });
-        }
-        faults
-    }
-
-    /// The nearest spec that passes `check`. `maxReplicas` wins over `minReplicas`: it is the one about money.
+    /// The nearest spec whose fields are all within their bounds. `maxReplicas` wins over `minReplicas`: it is the one about money.
     #[must_use]
-    pub(super) fn bounded(&self) -> Self {
+    pub fn bounded(&self) -> Self {
         let mut spec = self.clone();
-        for (_, value, bounds) in spec.fields() {
+        for (value, bounds) in spec.fields() {
             *value = (*value).clamp(*bounds.start(), *bounds.end());
         }
         spec.min_replicas = spec.min_replicas.min(spec.max_replicas);
