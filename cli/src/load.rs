@@ -70,7 +70,8 @@ pub async fn run(options: &Options, sender: &Sender, run: &str) -> Report {
     let mut tasks = JoinSet::new();
     let began = Instant::now();
     let end = began + Duration::from_secs(options.seconds);
-    let sender = Sender { until: Some(end + PATIENCE), ..sender.clone() };
+    let mut sender = sender.clone();
+    sender.until = Some(end + PATIENCE);
     let mut from = 0;
     while from < total {
         let to = (from + options.batch).min(total);

@@ -191,7 +191,8 @@ fn ruled(mut pipeline: EventPipeline, faults: &mut Vec<Fault>) -> Option<u64> {
             faults.push(Fault { path: path.to_owned(), words });
         }
     }
-    let broken = kube::core::cel::validate_cel(&pipeline).err().map(|errors| errors.into_vec());
+    let broken =
+        kube::core::cel::validate_cel(&pipeline).err().map(kube::core::cel::ValidationErrors::into_vec);
     for error in broken.into_iter().flatten() {
         if !known(faults, &error.field_path) {
             faults.push(Fault { path: error.field_path, words: error.message });

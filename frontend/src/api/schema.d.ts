@@ -418,6 +418,11 @@ export interface components {
          * @enum {string}
          */
         Access: "ReadWrite" | "ReadOnly";
+        /** @description A batch: its events, alone or as an object's only field. */
+        Batch: components["schemas"]["Event"][] | {
+            /** @description The events. */
+            events: components["schemas"]["Event"][];
+        };
         /** @description The answer to a batch of which at least one event was taken. */
         BatchReply: {
             /** @description Queued now. */
@@ -2051,7 +2056,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Event"][];
+                "application/json": components["schemas"]["Batch"];
             };
         };
         responses: {
@@ -2136,7 +2141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Send it again with the same ids */
+            /** @description Send it again with the same ids while `retryable` is true */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
