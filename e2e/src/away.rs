@@ -23,7 +23,7 @@ const NODES: [&str; 2] = ["--selector", "kubernetes.io/os=linux"];
 
 /// Carries it out.
 pub async fn run(world: &mut World, report: &mut Report) {
-    scenario("4d. Redis has no node to run on");
+    scenario("4e. Redis has no node to run on");
     let away = async {
         world.cluster.kubectl(&[&["cordon"], &NODES[..]].concat(), None).await?;
         let told = told(world).await;

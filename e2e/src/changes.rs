@@ -23,7 +23,7 @@ const RUN: &str = "changes";
 
 /// Carries it out.
 pub async fn run(world: &mut World, report: &mut Report) {
-    scenario("4e. What runs is changed: by hand, by a Secret, by the spec");
+    scenario("4f. What runs is changed: by hand, by a Secret, by the spec");
     let pipeline = world.pipeline.clone();
     let what = "a change by hand is undone, and an Event says so";
     if let Some(words) = report.check(what, Box::pin(by_hand(&pipeline))).await {

@@ -14,7 +14,7 @@ use crate::operator::Operator;
 use crate::pipeline::{Pipeline, READY_TIMEOUT};
 use crate::report::{Report, note, scenario};
 use crate::world::{self, World};
-use crate::{away, changes, lost};
+use crate::{away, changes, exchanged, lost};
 
 /// Steps with a replica set initiated behind and work before them.
 const MIDDLE: [&str; 8] =
@@ -30,6 +30,7 @@ const BETWEEN_FAULTS: Duration = Duration::from_secs(5);
 /// Carries it out.
 pub async fn run(world: &mut World, report: &mut Report) {
     interrupted(world, report).await;
+    exchanged::run(world, report).await;
     lost::run(world, report).await;
     report.check("the interrupted pipeline is told to go", world.leave(world::INTERRUPTED)).await;
     under_load(world, report).await;

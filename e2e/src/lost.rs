@@ -12,7 +12,7 @@ use crate::world::World;
 pub async fn run(world: &World, report: &mut Report) {
     let pipeline = world.interrupted();
     let set = format!("{}-shard-1", pipeline.name);
-    scenario("4c. All volumes of a shard lost");
+    scenario("4d. All volumes of a shard lost");
     let what = "the pipeline says DataLost, names the set, and what to do";
     if let Some(words) = report.check(what, lose(&pipeline, &set)).await {
         note(&words);

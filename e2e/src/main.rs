@@ -9,6 +9,7 @@ mod cluster;
 mod deletion;
 mod error;
 mod events;
+mod exchanged;
 mod facts;
 mod faults;
 mod figures;

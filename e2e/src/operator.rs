@@ -57,6 +57,27 @@ impl Operator {
     pub async fn uninstall(&self) -> Result<()> {
         let arguments = ["uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait"];
         self.cluster.helm(&arguments).await?;
+        self.gone().await
+    }
+
+    /// Stops it, and waits until it is gone.
+    pub async fn stop(&self) -> Result<()> {
+        self.scale("--replicas=0").await?;
+        self.gone().await
+    }
+
+    /// Starts it again, and waits until it is ready.
+    pub async fn start(&self) -> Result<()> {
+        self.scale("--replicas=1").await?;
+        self.ready().await.map(|_| ())
+    }
+
+    async fn scale(&self, replicas: &str) -> Result<()> {
+        let arguments = ["--namespace", NAMESPACE, "scale", "deployment", "--selector", PODS, replicas];
+        self.cluster.kubectl(&arguments, None).await.map(|_| ())
+    }
+
+    async fn gone(&self) -> Result<()> {
         until("the operator's pods are gone", STOP_TIMEOUT, async || {
             let pods = self.pods().await?;
             Ok(when(pods.is_empty(), || format!("{} pods", pods.len())))
