@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 
 cluster=eventpipeline # as kind-config.yaml names it
 namespace=e2e
-builder=rust:1.95.0-bookworm # the release of the images' base, so that its libc is the one that is linked to
+toolchain=1.95.0 # of rust-toolchain.toml; the image has it, without the components that a build does not use
+builder=rust:$toolchain-bookworm # the release of the images' base, so that its libc is the one that is linked to
 parts=(operator api worker)
 
 what=all
@@ -32,7 +33,7 @@ programs() {
   mkdir -p images/bin
   docker run --rm --volume "$PWD:/source" --volume eventpipeline-kind-target:/target \
     --volume eventpipeline-kind-registry:/usr/local/cargo/registry \
-    --env CARGO_TARGET_DIR=/target --env CARGO_INCREMENTAL=0 --env OWNER="$(id -u):$(id -g)" --workdir /source "$builder" \
+    --env RUSTUP_TOOLCHAIN="$toolchain" --env CARGO_TARGET_DIR=/target --env CARGO_INCREMENTAL=0 --env OWNER="$(id -u):$(id -g)" --workdir /source "$builder" \
     bash -ec 'cargo build --locked --workspace --bins
       for program in operator api worker; do
         strip --strip-debug -o images/bin/eventpipeline-$program /target/debug/eventpipeline-$program
@@ -55,7 +56,18 @@ export KUBECONFIG
 trap 'rm -f "$KUBECONFIG"' EXIT
 kind export kubeconfig --name "$cluster" --kubeconfig "$KUBECONFIG" >/dev/null
 
+# Beforehand, so that no time-out of the assertions is about somebody's registry.
+for image in redis:7 postgres:16 mongo:7.0; do
+  for pause in 5 15 30 60 0; do
+    docker exec "$cluster-control-plane" crictl pull "docker.io/library/$image" >/dev/null && continue 2
+    sleep "$pause"
+  done
+  fail "the cluster cannot pull $image; try again, or see what crictl said above"
+done
+
 programs
+# With an attestation the image is an index, of which kind cannot load one half.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 images=()
 for part in "${parts[@]}"; do
   image=eventpipeline.dev/$part:e2e

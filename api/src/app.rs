@@ -71,11 +71,15 @@ impl App {
         self.pressure.is_full().then_some("Redis is full; workers are draining it")
     }
 
+    /// Whether requests are answered here. Also while a store is away: a 503 with `Retry-After`, and what the other
+    /// stores can answer, are worth more to a sender than a refused connection.
+    pub fn serving(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) { Err("stopping".into()) } else { Ok(()) }
+    }
+
     /// Whether this process can take events now; `Err` says why not.
     pub fn ready(&self) -> Result<(), String> {
-        if self.draining.load(Ordering::Relaxed) {
-            return Err("stopping".into());
-        }
+        self.serving()?;
         if let Some(why) = self.refusing() {
             return Err(why.into());
         }

@@ -56,7 +56,9 @@ async fn run(settings: Settings) -> Result<(), String> {
     let running: Arc<OnceLock<Shared>> = Arc::default();
     let ready = {
         let running = Arc::clone(&running);
-        Arc::new(move || running.get().map_or_else(|| Err("waiting for Redis".to_owned()), |app| app.ready()))
+        Arc::new(move || {
+            running.get().map_or_else(|| Err("waiting for Redis".to_owned()), |app| app.serving())
+        })
     };
     let inside = tokio::spawn(inside::serve(inside, registry.clone(), ready));
     let Some((redis, facts)) = wait_for("Redis", &stop, || prepare_redis(&settings)).await? else {

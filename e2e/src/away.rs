@@ -6,15 +6,18 @@ use std::time::Duration;
 use crd::conditions::types;
 use eventpipeline::sender::Event;
 use reqwest::Client;
+use tokio::time::sleep;
 
 use crate::cluster::{Look, until};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ensure};
 use crate::load;
 use crate::report::{Report, note, scenario};
 use crate::world::World;
 
 /// The API notices with its next write, the operator with the pod.
 const NOTICED_TIMEOUT: Duration = Duration::from_mins(1);
+/// Two seconds a probe, three failures, and some to spare.
+const STAYS: Duration = Duration::from_secs(15);
 /// Longer than the API waits for Redis.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const RUN: &str = "away";
@@ -31,7 +34,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
         world.cluster.kubectl(&[&["uncordon"], &NODES[..]].concat(), None).await?;
         told
     };
-    let what = "an event is answered 503 with Retry-After, and RedisReady says that its pod is away";
+    let what = "events are answered 503 with Retry-After for as long as it is away, reads go on, and RedisReady says so";
     if let Some(words) = report.check(what, away).await {
         note(&words);
     }
@@ -52,9 +55,9 @@ async fn told(world: &World) -> Result<String> {
     pipeline.cluster.kill(pod).await?;
     let key = pipeline.api_key().await?;
     let client = Client::builder().timeout(REQUEST_TIMEOUT).build().map_err(Error::http("make a client"))?;
-    let event = Event::numbered(RUN, 0).json;
-    let words = until("an event is answered 503 with Retry-After", NOTICED_TIMEOUT, async || {
+    let refused = async || {
         let url = format!("{}/api/v1/events", world.api);
+        let event = Event::numbered(RUN, 0).json;
         let response = client.post(url).header("x-api-key", &key).json(&event).send().await;
         let response = response.map_err(Error::http("send an event"))?;
         let (status, after) = (response.status().as_u16(), response.headers().get("retry-after").cloned());
@@ -64,8 +67,8 @@ async fn told(world: &World) -> Result<String> {
         } else {
             Look::NotYet(format!("{status}: {body}"))
         })
-    })
-    .await?;
+    };
+    let words = until("an event is answered 503 with Retry-After", NOTICED_TIMEOUT, &refused).await?;
     let condition = until("RedisReady is False", NOTICED_TIMEOUT, async || {
         let conditions = pipeline.get().await?.status.unwrap_or_default().conditions;
         let redis = conditions.into_iter().find(|condition| condition.type_ == types::REDIS_READY);
@@ -75,5 +78,13 @@ async fn told(world: &World) -> Result<String> {
         })
     })
     .await?;
+    // Longer than a probe of the kubelet and its failures take: the API must not leave its Service.
+    sleep(STAYS).await;
+    if let Look::NotYet(other) = refused().await? {
+        return Err(Error::Otherwise(format!("after {} s an event is answered {other}", STAYS.as_secs())));
+    }
+    let url = format!("{}/api/v1/events?userId=nobody", world.api);
+    let read = client.get(url).header("x-api-key", &key).send().await.map_err(Error::http("read events"))?;
+    ensure(read.status() == 200, || format!("reading is answered {}", read.status()))?;
     Ok(format!("RedisReady False {}: {}\n{words}", condition.reason, condition.message))
 }

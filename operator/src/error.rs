@@ -26,9 +26,6 @@ pub enum Error {
         /// What was attempted.
         attempted: String,
     },
-    /// The bootstrap of MongoDB.
-    #[error("MongoDB: {0}")]
-    Bootstrap(#[from] bootstrap::Error),
     /// There is no randomness for a password.
     #[error("the machine gives no random numbers: {0}")]
     NoRandomness(String),
@@ -76,7 +73,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Cluster { source, .. } => of_cluster(source),
-            Self::TimedOut { .. } | Self::Bootstrap(_) | Self::NoRandomness(_) => Class::Transient,
+            Self::TimedOut { .. } | Self::NoRandomness(_) => Class::Transient,
         }
     }
 

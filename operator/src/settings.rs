@@ -70,6 +70,13 @@ impl Settings {
             &["no", "yes"],
             "yes: the cluster has the kind PodMonitor and the operator may make them",
         ) == "yes";
+        let pod_monitor_labels = reader.text(
+            "POD_MONITOR_LABELS",
+            "",
+            "Labels of those PodMonitors, by which a Prometheus finds them: a=b,c=d",
+        );
+        let labels = pod_monitor_labels.split(',').filter_map(|label| label.split_once('='));
+        let labels = labels.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
         Self {
             telemetry,
             inside_listen: inside_listen.unwrap_or(fallback),
@@ -77,7 +84,11 @@ impl Settings {
             lease_namespace,
             identity,
             concurrency: u16::try_from(concurrency).unwrap_or(1),
-            installation: Installation { images, cluster_domain, pod_monitors },
+            installation: Installation {
+                images,
+                cluster_domain,
+                pod_monitors: pod_monitors.then_some(labels),
+            },
         }
     }
 }

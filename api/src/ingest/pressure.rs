@@ -8,12 +8,11 @@ use std::time::Duration;
 use event::keys::{BYTES_IN, BYTES_OUT, Keys};
 use redis::Value;
 use redis::aio::ConnectionManager;
+use stream::FULL_PERCENT;
 use tokio::time::Instant;
 
 /// Often enough that at 250 MB/s no more than 5 % of a 1 GiB Redis comes in between two looks.
 const POLL: Duration = Duration::from_millis(200);
-/// Refuse at this share of the memory: the rest is for marks, overhead and the workers' own writes.
-const FULL_PERCENT: u64 = 90;
 /// Take again below this share, so that the answer does not flap.
 const EASED_PERCENT: u64 = 85;
 /// A sender is never told to stay away longer: a guess about the future is not worth more than a minute.

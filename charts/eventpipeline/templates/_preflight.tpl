@@ -33,7 +33,7 @@
 {{- if and .Values.rbac.create (eq .Values.scope "Cluster") -}}
 {{- $role := lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" (include "eventpipeline.clusterRole" .) -}}
 {{- with include "eventpipeline.otherOwner" (dict "root" . "object" $role) -}}
-{{- fail (printf "\n\n`scope: Cluster`: an operator of %s looks after all namespaces already, and two would work against each other. Use that one, uninstall it, or install with --set scope=Namespaced,crds.install=false and leave no pipeline to both.\n" .) -}}
+{{- fail (printf "\n\n`scope: Cluster`: an operator of %s looks after all namespaces already, and two would work against each other. Use that one, or uninstall it first; pipelines and their data stay.\n" .) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -55,6 +55,16 @@ impl Error {
             Self::Record(RecordError::Changed { .. }) | Self::Login(_) | Self::Refused(_) => Class::Permanent,
         }
     }
+
+    /// The reason that people read where it is permanent.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "AuthenticationFailed",
+            Self::Record(_) => "VolumeConflict",
+            Self::Refused(refusal) => refusal.reason(),
+            Self::Command { .. } | Self::TimedOut { .. } => "InvalidTopology",
+        }
+    }
 }
 
 /// The driver's error as a value of the plan.

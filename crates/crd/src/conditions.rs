@@ -118,7 +118,7 @@ reasons! {
     /// It has not been looked at yet.
     NOT_OBSERVED = "NotObserved";
 
-    /// The sharded cluster is set up: every step holds.
+    /// The sharded cluster is set up and stores events; the message says what is left to do.
     BOOTSTRAPPED = "Bootstrapped";
     /// All volumes of an initiated replica set are empty. An empty one is not put in its place: restore the volumes.
     DATA_LOST = "DataLost";
@@ -134,6 +134,8 @@ reasons! {
     AUTHENTICATION_FAILED = "AuthenticationFailed";
     /// An external store is set up so that acknowledged events could be lost; the message says what to change.
     STORE_UNSUITABLE = "StoreUnsuitable";
+    /// A store takes nothing more for now: its memory or its disk is full; events are answered 503.
+    STORE_FULL = "StoreFull";
     /// Every shard is registered.
     ALL_SHARDS_ADDED = "AllShardsAdded";
     /// A shard is not registered yet.

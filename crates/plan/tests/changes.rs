@@ -107,3 +107,23 @@ fn a_roll_out_is_over_when_no_pod_of_the_old_template_is_left() {
     assert!(!with(Kind::StatefulSet, "currentRevision", json!("old")));
     assert!(!with(Kind::Deployment, "updatedReplicas", json!(0)));
 }
+
+#[test]
+fn a_redis_keeps_its_memory_until_what_it_holds_fits_into_less() {
+    let of = |memory: &str| {
+        let objects =
+            resources::objects(&valid(&format!("{{redis: {{memory: {memory}, storageSize: 4Gi}}}}")));
+        objects.into_iter().find(|o| o.kind == Kind::StatefulSet && o.name == "clicks-redis").unwrap()
+    };
+    let (small, large) = (of("128Mi"), of("1Gi"));
+    let waits = |wanted: &Object, living: &Object, used| {
+        resources::redis::gets_less_than_it_uses(wanted, &living.body, used)
+    };
+    assert!(waits(&small, &large, Some(400 << 20)));
+    assert!(waits(&small, &large, None), "it did not say");
+    assert!(!waits(&small, &large, Some(100 << 20)));
+    assert!(!waits(&large, &small, Some(400 << 20)) && !waits(&small, &small, None));
+    let postgres =
+        resources::objects(&valid("{}")).into_iter().find(|o| o.name == "clicks-postgres").unwrap();
+    assert!(!waits(&postgres, &postgres, None));
+}

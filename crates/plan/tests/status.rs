@@ -24,7 +24,8 @@ fn pods(count: i32) -> Pods {
 }
 
 fn shard(index: i32, state: &str) -> ShardSeen {
-    ShardSeen { name: format!("clicks-shard-{index}"), host: "set/host".into(), state: state.into() }
+    let added = !matches!(state, "NotAdded" | "Uninitiated");
+    ShardSeen { name: format!("clicks-shard-{index}"), host: "set/host".into(), state: state.into(), added }
 }
 
 /// Everything is as it should be.
@@ -40,6 +41,7 @@ fn well() -> Observed {
             step: "Ready".into(),
             message: "ready".into(),
             settled: true,
+            serves: true,
             shards: vec![shard(0, "Ready"), shard(1, "Ready")],
             collections: vec![collection("events"), collection("events_dlq")],
             ..Mongodb::default()
@@ -100,8 +102,8 @@ fn what_is_waited_for_is_named_in_the_order_of_a_start() {
     assert_eq!(says(&of(&seen), types::WORKERS_AVAILABLE), pair("False", reasons::WORKERS_NOT_CREATED));
     seen.api.ready = 0;
     assert_eq!(says(&of(&seen), types::READY), pair("False", reasons::WAITING_FOR_API));
-    seen.mongodb =
-        Mongodb { settled: false, step: "AddShards".into(), message: "add shard b".into(), ..seen.mongodb };
+    let (step, message) = ("AddShards".into(), "add shard b".into());
+    seen.mongodb = Mongodb { settled: false, serves: false, step, message, ..seen.mongodb };
     seen.mongodb.shards[1].state = "NotAdded".into();
     let status = of(&seen);
     assert_eq!(says(&status, types::READY), pair("False", reasons::WAITING_FOR_MONGODB));
@@ -145,6 +147,39 @@ fn what_needs_a_person_stalls_with_its_reason_and_all_of_its_words() {
     seen.redis.answer = Answer::Refused("WRONGPASS".into());
     assert_eq!(says(&of(&seen), types::REDIS_READY), pair("False", reasons::AUTHENTICATION_FAILED));
     assert_eq!(says(&of(&seen), types::STALLED), pair("True", reasons::AUTHENTICATION_FAILED));
+}
+
+#[test]
+fn a_member_away_or_a_shard_to_come_keeps_nothing_from_being_stored() {
+    for (state, reason) in [("Degraded", reasons::SHARD_DEGRADED), ("NotAdded", reasons::SHARD_NOT_ADDED)] {
+        let mut seen = well();
+        seen.mongodb.shards[1] = shard(1, state);
+        let (step, message) = ("Members".into(), "a member is not up yet".into());
+        seen.mongodb = Mongodb { settled: false, step, message, ..seen.mongodb };
+        let status = of(&seen);
+        assert_eq!(says(&status, types::READY), pair("True", reasons::ALL_COMPONENTS_READY), "{state}");
+        assert_eq!(says(&status, types::MONGODB_READY), pair("True", reasons::BOOTSTRAPPED));
+        assert!(condition(&status, types::MONGODB_READY).message.contains("a member is not up yet"));
+        assert_eq!(says(&status, types::SHARDS_READY), pair("False", reason));
+        assert_eq!(says(&status, types::RECONCILING), pair("True", reasons::BOOTSTRAPPING));
+    }
+    let mut seen = well();
+    seen.mongodb.shards[1] = shard(1, "NoPrimary");
+    let message = "no primary".into();
+    seen.mongodb = Mongodb { settled: false, serves: false, message, ..seen.mongodb };
+    let status = of(&seen);
+    assert_eq!(says(&status, types::READY), pair("False", reasons::WAITING_FOR_MONGODB));
+    assert_eq!(says(&status, types::SHARDS_READY), pair("False", reasons::SHARD_DEGRADED));
+}
+
+#[test]
+fn a_full_store_is_told_of_and_needs_no_person() {
+    let mut seen = well();
+    seen.redis.answer = Answer::Full("is full: 483183820 bytes wait in 536870912".into());
+    let status = of(&seen);
+    assert_eq!(says(&status, types::REDIS_READY), pair("False", reasons::STORE_FULL));
+    assert_eq!(says(&status, types::READY), pair("False", reasons::WAITING_FOR_STORES));
+    assert_eq!(says(&status, types::STALLED), pair("False", reasons::PROGRESSING));
 }
 
 #[test]
@@ -294,5 +329,9 @@ fn sets_that_wait_for_their_turn_are_named_until_all_are_changed() {
     let status = of(&seen);
     assert_eq!(says(&status, types::RECONCILING), pair("True", reasons::ROLLING_OUT));
     let words = &condition(&status, types::RECONCILING).message;
-    assert_eq!(words, "clicks-shard-1, clicks-router wait for their turn, one set after the other");
+    assert_eq!(
+        words,
+        "clicks-shard-1, clicks-router: sets of MongoDB change one after the other, and a Redis gets less memory once \
+         what it holds fits"
+    );
 }

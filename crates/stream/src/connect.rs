@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event::keys::{GROUP, Keys};
+use event::keys::{BYTES_IN, BYTES_OUT, GROUP, Keys};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use crate::Error;
@@ -58,14 +58,49 @@ pub async fn prepare(
 }
 
 /// What matters of how a Redis is set up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
     /// Bytes, 0 for no limit.
     pub maxmemory: u64,
+    /// Bytes that it uses.
+    pub used_memory: u64,
     /// Such as `volatile-lru`.
     pub policy: String,
     /// Such as `7.0.15`.
     pub version: String,
+    /// Whether it could not write to its disk last time; it takes no writes while it cannot.
+    pub unwritable: bool,
+}
+
+/// Share of its memory from which on queued frames count as full: the rest is for marks, overhead and the workers' own
+/// writes.
+pub const FULL_PERCENT: u64 = 90;
+
+impl ServerFacts {
+    /// Why it takes no events now, given how many bytes of frames wait in it.
+    pub fn takes_no_events(&self, queued_bytes: u64) -> Option<String> {
+        if self.unwritable {
+            return Some("cannot write to its disk: free some space there".to_owned());
+        }
+        let full = self.maxmemory > 0 && queued_bytes >= self.maxmemory / 100 * FULL_PERCENT;
+        full.then(|| {
+            format!("is full: {queued_bytes} bytes wait in {}; workers are draining it", self.maxmemory)
+        })
+    }
+}
+
+/// Bytes of frames that wait in all partitions, by the counters.
+pub async fn queued_bytes(
+    redis: &mut ConnectionManager,
+    pipeline: &str,
+    partitions: u32,
+) -> Result<u64, Error> {
+    let mut pipe = redis::pipe();
+    for partition in 0..partitions {
+        pipe.cmd("HMGET").arg(&Keys::new(pipeline, partition).counters).arg(BYTES_IN).arg(BYTES_OUT);
+    }
+    let counters: Vec<(Option<u64>, Option<u64>)> = pipe.query_async(redis).await?;
+    Ok(counters.iter().map(|(came, went)| came.unwrap_or(0).saturating_sub(went.unwrap_or(0))).sum())
 }
 
 /// Reads INFO and refuses a Redis that evicts keys without a TTL: those are the frames.
@@ -77,8 +112,10 @@ pub async fn check_server(redis: &mut ConnectionManager) -> Result<ServerFacts, 
     };
     let facts = ServerFacts {
         maxmemory: value("maxmemory").parse().unwrap_or(0),
+        used_memory: value("used_memory").parse().unwrap_or(0),
         policy: value("maxmemory_policy"),
         version: value("redis_version"),
+        unwritable: value("aof_last_write_status") == "err",
     };
     if facts.policy.starts_with("allkeys-") {
         return Err(Error::Policy(format!(
@@ -113,4 +150,19 @@ async fn has_group(redis: &mut ConnectionManager, keys: &Keys) -> redis::RedisRe
     let groups: redis::streams::StreamInfoGroupsReply =
         redis::cmd("XINFO").arg("GROUPS").arg(&keys.frames).query_async(redis).await?;
     Ok(groups.groups.iter().any(|group| group.name == GROUP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_are_nine_tenths_of_the_memory_in_frames_or_a_disk_that_takes_no_more() {
+        let policy = String::from("volatile-lru");
+        let facts = ServerFacts { maxmemory: 1000, policy, ..ServerFacts::default() };
+        assert_eq!(facts.takes_no_events(899), None);
+        assert!(facts.takes_no_events(900).unwrap().contains("900 bytes wait in 1000"));
+        assert_eq!(ServerFacts { maxmemory: 0, ..facts.clone() }.takes_no_events(u64::MAX), None, "no limit");
+        assert!(ServerFacts { unwritable: true, ..facts }.takes_no_events(0).unwrap().contains("disk"));
+    }
 }

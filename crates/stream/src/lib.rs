@@ -11,7 +11,10 @@ mod sample;
 mod scripts;
 
 pub use bell::Bell;
-pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, url_fault};
+pub use connect::{
+    FULL_PERCENT, ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, queued_bytes,
+    url_fault,
+};
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
 pub use refused::refused;
 pub use sample::{Sample, Sampler};

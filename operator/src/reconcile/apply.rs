@@ -10,7 +10,7 @@ use plan::names::Part;
 use plan::ownership::{self, Whose};
 use plan::resources::turns::Turns;
 use plan::resources::worker::{WorkerReplicas, replicas};
-use plan::resources::{Kind, Object, Progress, labels, volumes};
+use plan::resources::{Kind, Object, Progress, labels, redis, volumes};
 use plan::status::Trouble;
 use plan::validate::ValidatedPipeline;
 use serde_json::json;
@@ -42,6 +42,7 @@ pub async fn objects(
     desired: &[Object],
     live: &Live,
     progress: Progress,
+    redis_used: Option<u64>,
     context: &Context,
 ) -> Result<Done, Error> {
     let memory = context.memory(&valid.names().key());
@@ -83,7 +84,8 @@ pub async fn objects(
                 turns.passed(&object, living, false);
                 continue;
             }
-            if turns.holds_back(&object, living) {
+            if turns.holds_back(&object, living) || redis::gets_less_than_it_uses(&object, living, redis_used)
+            {
                 done.held_back.push(object.name);
                 continue;
             }

@@ -4,11 +4,12 @@
 use crd::{DeletionPolicy, EventPipeline, FINALIZER};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use plan::resources::labels;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::controller::Guarded;
 use crate::error::{Error, call};
 
 /// Puts the finalizer on or takes it off, as the policy says.
@@ -20,11 +21,24 @@ pub async fn hold(pipeline: &EventPipeline, context: &Context) -> Result<(), Err
     set(pipeline, wanted, context).await
 }
 
-fn has(pipeline: &EventPipeline) -> bool {
+/// A pipeline that cannot be read is being deleted: it may go, and its data stay, since nobody knows what it asked for.
+pub async fn release(pipeline: &Guarded, context: &Context) -> Result<(), Error> {
+    if pipeline.meta().deletion_timestamp.is_none() || !has(pipeline) {
+        return Ok(());
+    }
+    set(pipeline, false, context).await?;
+    tracing::warn!(
+        pipeline = pipeline.name_any(),
+        "deleted without its volumes and Secrets: it could not be read"
+    );
+    Ok(())
+}
+
+fn has(pipeline: &impl ResourceExt) -> bool {
     pipeline.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
-async fn set(pipeline: &EventPipeline, wanted: bool, context: &Context) -> Result<(), Error> {
+async fn set(pipeline: &impl ResourceExt, wanted: bool, context: &Context) -> Result<(), Error> {
     let mut finalizers: Vec<&str> =
         pipeline.finalizers().iter().map(String::as_str).filter(|f| *f != FINALIZER).collect();
     if wanted {
@@ -42,7 +56,7 @@ async fn set(pipeline: &EventPipeline, wanted: bool, context: &Context) -> Resul
     Ok(())
 }
 
-fn namespaced<K>(pipeline: &EventPipeline, context: &Context) -> Api<K>
+fn namespaced<K>(pipeline: &impl ResourceExt, context: &Context) -> Api<K>
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
     K::DynamicType: Default,

@@ -63,8 +63,9 @@ pub fn api(client: &Client, valid: &ValidatedPipeline, kind: Kind) -> Api<Dynami
 /// Reads all of it.
 pub async fn read(valid: &ValidatedPipeline, context: &Context) -> Result<Live, Error> {
     let ours = ListParams::default().labels(&labels::of_pipeline(valid.names().pipeline()));
-    let kinds =
-        Kind::ALL.into_iter().filter(|kind| *kind != Kind::PodMonitor || context.installation.pod_monitors);
+    let kinds = Kind::ALL
+        .into_iter()
+        .filter(|kind| *kind != Kind::PodMonitor || context.installation.pod_monitors.is_some());
     let lists = try_join_all(kinds.map(|kind| {
         let (api, ours) = (api(&context.client, valid, kind), ours.clone());
         async move {

@@ -25,7 +25,7 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use plan::mongo::{Pace, Step};
 use plan::resources::{self, Kind};
-use plan::status::{Observed, Trouble};
+use plan::status::{Answer, Observed, Trouble};
 use plan::validate::ValidatedPipeline;
 
 use crate::context::{Context, key, lock};
@@ -59,6 +59,7 @@ pub async fn guarded(pipeline: Arc<Guarded>, context: Arc<Context>) -> Result<Ac
                 "this EventPipeline cannot be read: an older definition let it in, or a newer one has fields that this operator lacks"
             );
             report::unreadable(&pipeline.object_ref(&()), &invalid.error, &context).await;
+            cleanup::release(pipeline.as_ref(), &context).await?;
             Action::await_change()
         }
     };
@@ -86,18 +87,22 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     };
     let secrets = secrets::ensure(&valid, context).await?;
     let live = live::read(&valid, context).await?;
-    let mongo = mongo::look(&valid, &secrets, &live, context).await?;
+    let mut mongo = mongo::look(&valid, &secrets, &live, context).await;
     let outside = outside::ask(&valid, &secrets, &live, context).await;
     let mut objects = resources::objects(&valid);
     let workload = |name: &str| live.get(Kind::Deployment, name);
     let value = |secret: &str, key: &str| secrets.value(secret, key);
-    resources::marks::mark(&valid, &mut objects, value, workload, outside.all_trusted());
+    let trusted = outside.all_trusted() && (valid.spec().mongodb.external.is_some() || mongo.users_stand());
+    resources::marks::mark(&valid, &mut objects, value, workload, trusted);
     let applied = match &secrets.trouble {
         // Pods that lack a Secret would only fail and start again.
         Some(_) => apply::Done::default(),
-        None => apply::objects(&valid, &objects, &live, mongo.progress(), context).await?,
+        None => {
+            let used = outside.redis_used_bytes;
+            apply::objects(&valid, &objects, &live, mongo.progress(), used, context).await?
+        }
     };
-    let acted = mongo.act(&valid, context).await?;
+    let acted = mongo.act(&valid, context).await;
     let waits = applied.waits || !applied.held_back.is_empty();
     let trouble = Trouble::all(secrets.trouble.into_iter().chain(applied.troubles));
     let observed = {
@@ -124,12 +129,11 @@ fn next(
         return NEXT_STEP;
     }
     let managed = valid.spec().mongodb.external.is_none();
-    let waits = match mongo.step() {
-        Some(Step::Wait(wait)) => Some(match wait.pace {
-            Pace::Soon => wait.pace.delay(),
-            Pace::Slowly => wait.pace.delay().min(STEADY),
-        }),
-        Some(Step::Ready) => None,
+    let waits = match (mongo.pace_of_fault(), mongo.step()) {
+        (Some(pace), _) => Some(pace.delay()),
+        (None, Some(Step::Wait(wait))) => Some(wait.pace.delay()),
+        // A person has to decide, and pods tell of it.
+        (None, Some(Step::Ready | Step::Refused(_))) => None,
         _ if managed => Some(MOVING),
         _ => None,
     };
@@ -137,6 +141,11 @@ fn next(
         .into_iter()
         .any(|pods| pods.exists && !pods.all_ready());
     let lags = observed.lag.is_some_and(|(events, _)| events != Some(0));
-    let moving = (starting || lags || waits_for_others).then_some(MOVING);
+    // A store that does not answer holds a pass for seconds.
+    let away = [&observed.redis.answer, &observed.postgres.answer, &observed.mongodb.answer]
+        .into_iter()
+        .any(|answer| matches!(answer, Answer::Unreachable(_)));
+    let pause = if away { Pace::Slowly.delay() } else { MOVING };
+    let moving = (starting || lags || waits_for_others).then_some(pause);
     waits.into_iter().chain(moving).min().unwrap_or(STEADY)
 }

@@ -34,6 +34,8 @@ pub struct ShardProgress {
     pub host: String,
     /// How it is.
     pub state: ShardState,
+    /// Whether the cluster knows it; by our record when no router could say.
+    pub added: bool,
 }
 
 /// A collection.
@@ -55,6 +57,9 @@ pub struct Progress {
     pub message: String,
     /// Whether the config set has a primary: routers start after that.
     pub config_has_primary: bool,
+    /// Whether events are stored, whatever is left to do: a router answers, every shard of the cluster has a primary,
+    /// and the collections are sharded.
+    pub serves: bool,
     /// The shards.
     pub shards: Vec<ShardProgress>,
     /// The collections.
@@ -83,13 +88,18 @@ pub fn progress(wanted: &Wanted, observed: &Observed, step: &Step) -> Progress {
             sharded: seen.map(|seen| seen.shard_key.is_some()),
         }
     });
-    Progress {
+    let mut progress = Progress {
         step: step.word(),
         message: step.to_string(),
         config_has_primary: observed.primary(&wanted.config.name).is_some(),
+        serves: false,
         shards: wanted.shards.iter().map(|shard| shard_progress(shard, observed)).collect(),
         collections: collections.collect(),
-    }
+    };
+    let led = |shard: &ShardProgress| !shard.added || observed.primary(&shard.name).is_some();
+    let routed = observed.cluster.is_some() && progress.config_has_primary && progress.shards.iter().all(led);
+    progress.serves = routed && progress.all_sharded() && !matches!(step, Step::Refused(_));
+    progress
 }
 
 fn shard_progress(shard: &ReplicaSet, observed: &Observed) -> ShardProgress {
@@ -112,5 +122,6 @@ fn shard_progress(shard: &ReplicaSet, observed: &Observed) -> ShardProgress {
         ShardState::Ready
     };
     let host = row.map_or_else(|| shard.connection(), |row| row.host.clone());
-    ShardProgress { name: shard.name.clone(), host, state }
+    let added = row.is_some() || (observed.cluster.is_none() && observed.record.contains_key(&shard.name));
+    ShardProgress { name: shard.name.clone(), host, state, added }
 }

@@ -66,6 +66,7 @@ pub fn deployment(pipeline: &ValidatedPipeline) -> Object {
         ]),
         resources: Some(pod::resources(api.component.resources.as_ref(), "50m", "128Mi", "512Mi")),
         startup_probe: Some(http_probe("inside", "/livez", STARTUP)),
+        // Also while a store is away: requests are then answered by a 503, and reads by the other stores.
         readiness_probe: Some(http_probe("inside", "/readyz", READY)),
         liveness_probe: Some(http_probe("inside", "/livez", LIVE)),
         lifecycle: Some(Lifecycle {

@@ -17,8 +17,8 @@ const MARK_BITS: u32 = 16;
 
 /// Marks the Deployments of API and workers. `value` reads a key of a Secret; `living` is the Deployment of a name as
 /// it stands; `trusted` says that no store refused what the Secrets hold now. A mark changes only then, or where no pod
-/// is ready: pods that serve must not give way to pods that cannot. The Secret of a managed MongoDB is left out: nobody
-/// tries its password, and its servers keep the old one.
+/// is ready: pods that serve must not give way to pods that cannot. (Users of a managed MongoDB are given the
+/// Secret's password first.)
 pub fn mark<'a>(
     pipeline: &ValidatedPipeline,
     objects: &mut [Object],
@@ -26,13 +26,12 @@ pub fn mark<'a>(
     living: impl Fn(&str) -> Option<&'a Value>,
     trusted: bool,
 ) {
-    let untried = pipeline.names.mongodb_secret();
     for part in [Part::Api, Part::Worker] {
         let name = pipeline.names.of(part);
         let found = objects.iter_mut().find(|object| object.kind == Kind::Deployment && object.name == name);
         let Some(object) = found else { continue };
         let mut hasher = DefaultHasher::new();
-        for (secret, key) in named(&object.body).filter(|(secret, _)| *secret != untried) {
+        for (secret, key) in named(&object.body) {
             (secret, key, value(secret, key)).hash(&mut hasher);
         }
         let now = format!("{:04x}", hasher.finish() >> (u64::BITS - MARK_BITS));

@@ -11,7 +11,7 @@ mod outside;
 mod pdb;
 mod pod;
 mod postgres;
-mod redis;
+pub mod redis;
 mod service;
 pub mod turns;
 pub mod volumes;

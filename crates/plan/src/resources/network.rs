@@ -33,14 +33,14 @@ pub fn policies(pipeline: &ValidatedPipeline) -> Vec<Object> {
         policy(pipeline, Part::Worker, vec![from_anywhere(&[INSIDE_PORT])], None),
     ];
     if spec.redis.external.is_none() {
-        let callers = from(pipeline, &[Part::Api, Part::Worker], true, REDIS_PORT);
+        let callers = from(pipeline, &[Part::Api, Part::Worker], REDIS_PORT);
         list.push(policy(pipeline, Part::Redis, vec![callers], Some(Vec::new())));
     }
     if spec.postgres.external.is_none() {
         list.push(policy(
             pipeline,
             Part::Postgres,
-            vec![from(pipeline, &[Part::Api], false, POSTGRES_PORT)],
+            vec![from(pipeline, &[Part::Api], POSTGRES_PORT)],
             Some(Vec::new()),
         ));
     }
@@ -50,12 +50,7 @@ pub fn policies(pipeline: &ValidatedPipeline) -> Vec<Object> {
         for part in cluster {
             let from_whom: &[Part] = if part == Part::Router { &callers } else { &cluster };
             let egress = vec![to_names(), to(pipeline, &cluster, MONGODB_PORT)];
-            list.push(policy(
-                pipeline,
-                part,
-                vec![from(pipeline, from_whom, true, MONGODB_PORT)],
-                Some(egress),
-            ));
+            list.push(policy(pipeline, part, vec![from(pipeline, from_whom, MONGODB_PORT)], Some(egress)));
         }
     }
     list
@@ -86,14 +81,10 @@ fn from_anywhere(ports: &[i32]) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(ports.iter().map(|number| tcp(*number)).collect()), from: None }
 }
 
-fn from(
-    pipeline: &ValidatedPipeline,
-    parts: &[Part],
-    operator: bool,
-    number: i32,
-) -> NetworkPolicyIngressRule {
+/// These parts, and the operator: it asks every store whether it takes the password of its Secret.
+fn from(pipeline: &ValidatedPipeline, parts: &[Part], number: i32) -> NetworkPolicyIngressRule {
     let mut peers = pods(pipeline, parts);
-    peers.extend(operator.then(operator_pods));
+    peers.push(operator_pods());
     NetworkPolicyIngressRule { ports: Some(vec![tcp(number)]), from: Some(peers) }
 }
 

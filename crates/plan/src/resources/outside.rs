@@ -61,25 +61,28 @@ fn path(pipeline: &ValidatedPipeline, path: &str, part: Part, number: i32) -> HT
 
 /// The PodMonitor of API and workers; none where the cluster lacks the kind or the user wants none.
 pub fn pod_monitor(pipeline: &ValidatedPipeline) -> Option<Object> {
-    let wanted = pipeline.pod_monitors && pipeline.spec.observability.pod_monitor == PodMonitorMode::Auto;
-    let metadata = labels::metadata(pipeline, pipeline.names.pipeline().to_owned(), Part::Api);
+    let wanted = pipeline.spec.observability.pod_monitor == PodMonitorMode::Auto;
+    let found_by = pipeline.pod_monitors.as_ref().filter(|_| wanted)?;
+    let mut metadata = labels::metadata(pipeline, pipeline.names.pipeline().to_owned(), Part::Api);
+    // Our own labels win: by them the operator finds it again.
+    let mut labels = found_by.clone();
+    labels.extend(metadata.labels.take().unwrap_or_default());
+    metadata.labels = Some(labels);
     let (group, version) = Kind::PodMonitor.group_version();
-    wanted.then(|| {
-        Object::pod_monitor(json!({
-            "apiVersion": format!("{group}/{version}"),
-            "kind": Kind::PodMonitor.word(),
-            "metadata": metadata,
-            "spec": {
-                "selector": {
-                    "matchLabels": {labels::NAME: labels::APP, labels::INSTANCE: pipeline.names.pipeline()},
-                    "matchExpressions": [{
-                        "key": labels::COMPONENT,
-                        "operator": "In",
-                        "values": [Part::Api.word(), Part::Worker.word()],
-                    }],
-                },
-                "podMetricsEndpoints": [{"port": "inside", "path": "/metrics", "interval": SCRAPE_INTERVAL}],
+    Some(Object::pod_monitor(json!({
+        "apiVersion": format!("{group}/{version}"),
+        "kind": Kind::PodMonitor.word(),
+        "metadata": metadata,
+        "spec": {
+            "selector": {
+                "matchLabels": {labels::NAME: labels::APP, labels::INSTANCE: pipeline.names.pipeline()},
+                "matchExpressions": [{
+                    "key": labels::COMPONENT,
+                    "operator": "In",
+                    "values": [Part::Api.word(), Part::Worker.word()],
+                }],
             },
-        }))
-    })
+            "podMetricsEndpoints": [{"port": "inside", "path": "/metrics", "interval": SCRAPE_INTERVAL}],
+        },
+    })))
 }

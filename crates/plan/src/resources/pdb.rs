@@ -52,11 +52,14 @@ fn budget(
     selector: Map,
     max_unavailable: IntOrString,
 ) -> Object {
+    // They are not ready while a store is away: a node must not wait for that. Members of a set hold data.
+    let stateless = matches!(part, Part::Api | Part::Worker | Part::Router);
     PodDisruptionBudget {
         metadata: labels::metadata(pipeline, name, part),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(max_unavailable),
             selector: Some(labels::matching(selector)),
+            unhealthy_pod_eviction_policy: stateless.then(|| "AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()

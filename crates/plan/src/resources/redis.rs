@@ -2,6 +2,7 @@
 
 use crd::Durability;
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
+use serde_json::Value;
 
 use super::object::Object;
 use super::pod::{self, Patience, tcp_probe};
@@ -15,6 +16,8 @@ const START: &str = "umask 077
 printf 'requirepass %s\\n' \"$(cat /run/secrets/redis/password)\" > /tmp/redis.conf
 exec redis-server /tmp/redis.conf \"$@\"
 ";
+/// The container.
+const CONTAINER: &str = "redis";
 /// What is in memory is written down once more before it stops.
 const GRACE_SECONDS: i64 = 60;
 
@@ -44,7 +47,7 @@ pub fn stateful_set(pipeline: &ValidatedPipeline) -> Option<Object> {
     let (name, selector) = (pipeline.names.of(Part::Redis), labels::selector(pipeline, Part::Redis));
     let command = ["/bin/sh", "-ec", START, "redis-server"];
     let container = Container {
-        name: "redis".to_owned(),
+        name: CONTAINER.to_owned(),
         image: Some(redis.component.image.clone().unwrap_or_else(|| pipeline.images.redis.clone())),
         command: Some(command.map(str::to_owned).into()),
         args: Some(flags(pipeline)),
@@ -75,6 +78,20 @@ pub fn stateful_set(pipeline: &ValidatedPipeline) -> Option<Object> {
         storage_class_name: redis.storage_class_name.as_ref(),
     };
     Some(workload::stateful_set(pipeline, store, template).into())
+}
+
+/// Whether a change must wait: it takes memory away that the living Redis uses. One that has to load more than its limit
+/// is killed again and again. `used` is `None` when it did not say.
+pub fn gets_less_than_it_uses(object: &Object, living: &Value, used: Option<u64>) -> bool {
+    let limit = |body: &Value| {
+        let container = &body["spec"]["template"]["spec"]["containers"][0];
+        let is_redis = container["name"] == CONTAINER;
+        container["resources"]["limits"]["memory"].as_str().filter(|_| is_redis).and_then(quantity::whole)
+    };
+    match (limit(&object.body), limit(living)) {
+        (Some(wanted), Some(there)) => wanted < there && used.is_none_or(|used| used / 10 * 16 > wanted),
+        _ => false,
+    }
 }
 
 /// Ids of the window have a TTL and go first when memory is short; frames have none and never go.

@@ -99,6 +99,8 @@ pub enum Answer {
     Unreachable(String),
     /// It refused user or password.
     Refused(String),
+    /// It answered, and takes no events for now: its memory or its disk is full.
+    Full(String),
     /// It answered, and is set up so that acknowledged events could be lost, or is something else.
     Unsuitable(String),
 }
@@ -120,6 +122,8 @@ pub struct Mongodb {
     pub message: String,
     /// Whether nothing is left to do.
     pub settled: bool,
+    /// Whether events are stored, whatever is left to do.
+    pub serves: bool,
     /// Why nothing will be done until a person decides.
     pub refusal: Option<Trouble>,
     /// The shards.
@@ -137,17 +141,14 @@ pub struct ShardSeen {
     pub host: String,
     /// `Ready`, or what it lacks: `Unreachable`, `Uninitiated`, `NoPrimary`, `NotAdded`, `Degraded`, `Draining`.
     pub state: String,
+    /// Whether the cluster knows it, whatever else it lacks.
+    pub added: bool,
 }
 
 impl ShardSeen {
     /// Registered, with a primary.
     pub fn is_ready(&self) -> bool {
         self.state == "Ready"
-    }
-
-    /// Known to the cluster, whatever else it lacks.
-    pub fn is_added(&self) -> bool {
-        matches!(self.state.as_str(), "Ready" | "Degraded" | "Draining")
     }
 }
 

@@ -22,7 +22,8 @@ pub fn ready(
             parts.iter().filter(|(kind, verdict)| kinds.contains(kind) && verdict.state != State::True);
         list.map(|(_, verdict)| verdict.message.clone()).collect::<Vec<_>>().join("; ")
     };
-    let mongodb: &[&str] = &[types::MONGODB_READY, types::SHARDS_READY];
+    // Shards that are added, or lack a member, keep nothing from being stored: `ShardsReady` tells of them.
+    let mongodb: &[&str] = &[types::MONGODB_READY];
     let workers: &[&str] = &[types::WORKERS_AVAILABLE];
     // With some workers events are stored, if slower; only with none of those asked for they are not.
     let stores_nothing =
@@ -68,7 +69,10 @@ pub fn reconciling(pipeline: &ValidatedPipeline, observed: &Observed) -> Verdict
     }
     let changed = (!rolling.is_empty()).then(|| format!("pods are being changed: {}", rolling.join(", ")));
     let waiting = (!observed.waiting.is_empty())
-        .then(|| format!("{} wait for their turn, one set after the other", observed.waiting.join(", ")));
+        .then(|| {
+            let names = observed.waiting.join(", ");
+            format!("{names}: sets of MongoDB change one after the other, and a Redis gets less memory once what it holds fits")
+        });
     let words: Vec<String> = changed.into_iter().chain(waiting).collect();
     if !words.is_empty() {
         return Verdict::yes(reasons::ROLLING_OUT, words.join("; "));
@@ -103,7 +107,7 @@ pub fn stalled(observed: &Observed) -> Verdict {
                 all.push((reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}")));
             }
             Answer::Unsuitable(why) => all.push((reasons::STORE_UNSUITABLE, format!("{name}: {why}"))),
-            Answer::NotAsked | Answer::Answered | Answer::Unreachable(_) => (),
+            Answer::NotAsked | Answer::Answered | Answer::Full(_) | Answer::Unreachable(_) => (),
         }
     }
     if let Some((reason, _)) = all.first() {

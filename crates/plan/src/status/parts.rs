@@ -13,6 +13,7 @@ pub fn store(name: &str, external: bool, store: &Store) -> Verdict {
             reasons::AUTHENTICATION_FAILED,
             format!("{name} refuses the operator: {why}; correct user and password in its Secret"),
         ),
+        Answer::Full(why) => Verdict::no(reasons::STORE_FULL, format!("{name} {why}")),
         Answer::Unsuitable(why) => Verdict::no(reasons::STORE_UNSUITABLE, format!("{name}: {why}")),
         Answer::Unreachable(why) if external || store.pods.all_ready() => {
             Verdict::no(reasons::UNREACHABLE, format!("{name} cannot be reached: {why}"))
@@ -48,7 +49,13 @@ pub fn mongodb(pipeline: &ValidatedPipeline, mongodb: &Mongodb) -> Verdict {
         return Verdict::no(refusal.reason, refusal.message.clone());
     }
     let mut parts = [&mongodb.config, &mongodb.members, &mongodb.routers].into_iter();
-    if let Some(trouble) = parts.find_map(|pods| pods.trouble.as_ref()) {
+    let trouble = parts.find_map(|pods| pods.trouble.as_ref());
+    if mongodb.serves && !mongodb.settled {
+        // A member of a set is away, or a shard is added: events are stored all the same.
+        let left = trouble.map_or(&mongodb.message, |trouble| &trouble.message);
+        return Verdict::yes(reasons::BOOTSTRAPPED, format!("events are stored; still to come: {left}"));
+    }
+    if let Some(trouble) = trouble {
         return Verdict::no(trouble.reason, trouble.message.clone());
     }
     if mongodb.step.is_empty() {
@@ -71,7 +78,7 @@ pub fn shards(pipeline: &ValidatedPipeline, mongodb: &Mongodb) -> Verdict {
         return Verdict::unknown(reasons::NOT_OBSERVED, "the shards were not looked at yet");
     }
     let lacking = |added: bool| {
-        let list = mongodb.shards.iter().filter(move |shard| !shard.is_ready() && shard.is_added() == added);
+        let list = mongodb.shards.iter().filter(move |shard| !shard.is_ready() && shard.added == added);
         list.map(|shard| format!("{} is {}", shard.name, shard.state)).collect::<Vec<_>>().join(", ")
     };
     let (missing, degraded) = (lacking(false), lacking(true));

@@ -6,6 +6,7 @@
 mod fault;
 mod pods;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crd::{Authentication, EventPipeline, EventPipelineSpec};
@@ -30,8 +31,8 @@ pub struct Installation {
     pub images: Images,
     /// Domain of the cluster's Services, mostly `cluster.local`. It goes into MongoDB's configurations for good.
     pub cluster_domain: String,
-    /// Whether the cluster has the kind PodMonitor.
-    pub pod_monitors: bool,
+    /// Labels by which a Prometheus finds PodMonitors; `None` where the cluster lacks the kind.
+    pub pod_monitors: Option<BTreeMap<String, String>>,
 }
 
 /// A pipeline that can be built. There is no other way to one than [`validate`].
@@ -43,7 +44,7 @@ pub struct ValidatedPipeline {
     pub(crate) images: Images,
     pub(crate) redis_memory_bytes: u64,
     pub(crate) slow_inserts_ms: Option<u32>,
-    pub(crate) pod_monitors: bool,
+    pub(crate) pod_monitors: Option<BTreeMap<String, String>>,
     pub(crate) spec: EventPipelineSpec,
 }
 
@@ -118,7 +119,7 @@ pub fn validate(
             images: installation.images.with(&spec.image),
             redis_memory_bytes,
             slow_inserts_ms,
-            pod_monitors: installation.pod_monitors,
+            pod_monitors: installation.pod_monitors.clone(),
             spec: spec.clone(),
         }),
         _ => Err(faults),

@@ -25,7 +25,7 @@ pub fn installation() -> Installation {
             mongo: "mongo:7.0".into(),
         },
         cluster_domain: "cluster.local".into(),
-        pod_monitors: false,
+        pod_monitors: None,
     }
 }
 
