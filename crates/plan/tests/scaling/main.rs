@@ -10,3 +10,4 @@ mod restart;
 mod robustness;
 mod scenarios;
 mod simulated;
+mod startup;
