@@ -7,7 +7,7 @@ use crd::{Certainty, EventPipeline, ScalingStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use plan::scaling::{ClampBy, Decision, State};
 use plan::status::{ScalingSeen, scaling_active};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::SCALER;
 use crate::context::Context;
 use crate::error::{Error, call};
+use crate::events;
 
 /// While events flow the numbers are written this often; without traffic they do not change and are not written.
 const REFRESH: Duration = Duration::from_secs(30);
@@ -124,15 +125,6 @@ async fn write(
 
 /// Tells of a change of the number of workers, with its numbers.
 pub async fn event(pipeline: &EventPipeline, decision: &Decision, context: &Context) {
-    let reason = json!(decision.reason).as_str().unwrap_or_default().to_owned();
-    let event = Event {
-        type_: EventType::Normal,
-        reason,
-        note: Some(decision.sentence().chars().take(900).collect()),
-        action: "Scale".into(),
-        secondary: None,
-    };
-    if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
-        tracing::debug!(%error, "an Event was not written");
-    }
+    let told = ("Scale", decision.reason.word());
+    events::publish(EventType::Normal, told, &decision.sentence(), &pipeline.object_ref(&()), context).await;
 }
