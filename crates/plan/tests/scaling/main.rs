@@ -11,3 +11,4 @@ mod robustness;
 mod scenarios;
 mod simulated;
 mod startup;
+mod unobeyed;
