@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use kube::Client;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client};
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
+use plan::lease::Tenure;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
@@ -14,8 +17,12 @@ use crate::settings::Settings;
 const LEASE: &str = "eventpipeline-operator";
 /// Seconds after which another may take over from one that is silent.
 const DURATION_SECONDS: u64 = 15;
-/// Seconds before the end at which it is renewed.
-const GRACE_SECONDS: u64 = 5;
+/// Seconds before the end at which it is renewed: an API server that starts again within them costs nothing.
+const GRACE_SECONDS: u64 = 10;
+/// Between two looks at whether it is still ours: a few between two renewals.
+const LOOK: Duration = Duration::from_secs(2);
+/// One look takes no longer, so that there are some before the end.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// What giving it back may take at the end.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -25,6 +32,9 @@ pub struct Leadership(Option<Held>);
 struct Held {
     holds: watch::Receiver<bool>,
     task: JoinHandle<Result<LeaseManager, LeaseManagerError>>,
+    leases: Api<Lease>,
+    tenure: Tenure,
+    since: Instant,
 }
 
 /// Waits until this operator is the one. `None`: told to stop.
@@ -56,27 +66,58 @@ pub async fn elected(
         }
     }
     tracing::info!("this operator holds the Lease");
-    Ok(Some(Leadership(Some(Held { holds, task }))))
+    let leases = Api::namespaced(client.clone(), namespace);
+    let tenure = Tenure::new(&settings.identity, Duration::from_secs(DURATION_SECONDS), Duration::ZERO);
+    Ok(Some(Leadership(Some(Held { holds, task, leases, tenure, since: Instant::now() }))))
 }
 
 impl Leadership {
     /// Ends when this operator is no longer the one.
     pub async fn lost(&mut self) {
-        let Some(held) = &mut self.0 else { return std::future::pending().await };
-        while held.holds.changed().await.is_ok() {
-            if !*held.holds.borrow_and_update() {
-                return;
-            }
+        let Some(Held { holds, leases, tenure, since, .. }) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            () = given_up(holds) => (),
+            () = run_out(leases, tenure, *since) => (),
         }
     }
 
     /// Gives the Lease back, so that a successor need not wait for it to run out.
     pub async fn release(self) {
-        let Some(Held { holds, task }) = self.0 else { return };
+        let Some(Held { holds, task, .. }) = self.0 else { return };
         // The task ends, and gives it back, when nobody watches any more.
         drop(holds);
         if tokio::time::timeout(RELEASE_TIMEOUT, task).await.is_err() {
             tracing::warn!("the Lease was not given back in time; a successor waits until it runs out");
         }
+    }
+}
+
+/// Ends when the one who renews it says that it is another's.
+async fn given_up(holds: &mut watch::Receiver<bool>) {
+    while holds.changed().await.is_ok() {
+        if !*holds.borrow_and_update() {
+            return;
+        }
+    }
+}
+
+/// Ends when it may be another's. The one who renews it says so only once it could read the Lease again, and after
+/// failures it waits for up to half a minute before it tries; a successor is at work by then.
+async fn run_out(leases: &Api<Lease>, tenure: &mut Tenure, since: Instant) {
+    loop {
+        let asked = since.elapsed();
+        let within = LOOK_TIMEOUT.min(tenure.left(asked));
+        match tokio::time::timeout(within, leases.get_opt(LEASE)).await {
+            Ok(Ok(lease)) => tenure.look(lease.and_then(|lease| lease.spec).as_ref(), asked),
+            Ok(Err(error)) => tracing::warn!(%error, "the Lease was not read"),
+            Err(_) => tracing::warn!("the Lease was not read in time"),
+        }
+        let left = tenure.left(since.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(LOOK.min(left)).await;
     }
 }

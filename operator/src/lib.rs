@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod context;
 pub mod controller;
 pub mod error;
+pub mod events;
 pub mod leader;
 pub mod metrics;
 pub mod reconcile;

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use crd::Scaling;
-use plan::scaling::{Decision, Observation, Spec, State, Workers, decide};
+use plan::scaling::{Decision, Observation, Spec, State, Workers, advise, decide};
 use redis::aio::ConnectionManager;
 use stream::Sample;
 use tokio::sync::mpsc;
@@ -139,7 +139,8 @@ impl Scaler {
         let terminating = n(pipeline.leaving.len());
         let workers = Workers { desired, ready, starting: desired.saturating_sub(ready), terminating };
         let observation = observation(at, sample.unwrap_or_default(), workers);
-        let (decision, state) = decide(std::mem::take(&mut self.state), &observation, &self.spec);
+        let law = if self.obeyed { decide } else { advise };
+        let (decision, state) = law(std::mem::take(&mut self.state), &observation, &self.spec);
         self.state = state;
         self.history.note(decision.clone());
         if self.obeyed { scaled(&decision, pipeline) } else { self.tell(&decision) }

@@ -3,6 +3,7 @@
 
 pub mod absences;
 pub mod images;
+pub mod lease;
 pub mod mongo;
 pub mod names;
 pub mod orphans;

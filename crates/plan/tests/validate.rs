@@ -3,8 +3,13 @@
 mod common;
 
 use common::{of_spec, valid};
+use crd::conditions::{reasons, types};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use plan::names::Part;
 use plan::resources::{self, After, Kind, Progress, WorkerReplicas, mongodb, worker};
+use plan::status::scaling_invalid;
+use plan::validate::in_force;
 use plan::{secrets, validate};
 
 fn words(spec: &str) -> String {
@@ -270,4 +275,32 @@ fn caches_of_mongod_follow_the_limit_of_their_container() {
         words[at + 1].as_str().unwrap().to_owned()
     };
     assert_eq!(["512Mi", "1Gi", "2Gi", "8Gi"].map(cache), ["0.25", "0.25", "0.50", "3.50"]);
+}
+
+#[test]
+fn an_edit_that_cannot_be_built_leaves_the_last_valid_spec_in_force() {
+    let clicks = |workers: &str, generation| {
+        let mut pipeline = common::stored(&format!(
+            "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata: {{name: clicks}}\nspec: {{workers: {workers}}}\n"
+        ));
+        pipeline.metadata.generation = Some(generation);
+        pipeline
+    };
+    let (last, invalid) = (clicks("{maxReplicas: 7}", 1), clicks("{minReplicas: 3, maxReplicas: 2}", 2));
+    let mended = clicks("{maxReplicas: 9}", 3);
+    let in_force = |now, last| in_force(now, last, &common::installation());
+    let valid = in_force(&invalid, Some(&last)).unwrap();
+    assert_eq!((valid.generation(), valid.spec().workers.max_replicas), (1, 7));
+    let mended = in_force(&mended, Some(&last)).unwrap();
+    assert_eq!((mended.generation(), mended.spec().workers.max_replicas), (3, 9));
+
+    // After a restart none is remembered; one that was never valid is of no use.
+    for last in [None, Some(&invalid)] {
+        let faults = in_force(&invalid, last).unwrap_err();
+        let told = scaling_invalid(&faults, 2, &[], &Time(Timestamp::UNIX_EPOCH));
+        let says =
+            (told.type_.as_str(), told.status.as_str(), told.reason.as_str(), told.observed_generation);
+        assert_eq!(says, (types::SCALING_ACTIVE, "False", reasons::INVALID_SPEC, Some(2)));
+        assert!(told.message.contains("`spec.workers.minReplicas`: 3 must be"), "{}", told.message);
+    }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use plan::names::Part;
 use plan::status::{Mongodb, Observed, Store};
@@ -19,11 +19,10 @@ use super::outside::Answers;
 use super::pods;
 use crate::context::{Context, Memory};
 use crate::error::{Error, call};
+use crate::events;
 
 /// The field manager of everything here.
 const MANAGER: &str = "eventpipeline-status";
-/// An Event's note may have no more.
-const NOTE_BYTES_MAX: usize = 1000;
 /// Conditions whose turning people want to be told of.
 const TOLD: &[&str] = &[types::READY, types::STALLED, types::MONGODB_READY];
 
@@ -173,22 +172,8 @@ async fn tell(pipeline: &EventPipeline, condition: &Condition, context: &Context
     publish(type_, &condition.reason, &condition.message, &pipeline.object_ref(&()), context).await;
 }
 
-/// Writes an Event. One that is lost is not worth a pass.
 async fn publish(type_: EventType, reason: &str, note: &str, object: &ObjectReference, context: &Context) {
-    let mut note = note.to_owned();
-    while note.len() > NOTE_BYTES_MAX {
-        note.pop();
-    }
-    let event = Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(note),
-        action: "Reconcile".into(),
-        secondary: None,
-    };
-    if let Err(error) = context.recorder.publish(&event, object).await {
-        tracing::debug!(%error, "an Event was not written");
-    }
+    events::publish(type_, ("Reconcile", reason), note, object, context).await;
 }
 
 #[cfg(test)]

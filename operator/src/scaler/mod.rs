@@ -11,8 +11,8 @@ use std::time::Duration;
 use crd::{DesiredState, EventPipeline, Scaling};
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
-use plan::scaling::{Decision, Observation, Spec, State, decide};
-use plan::validate::ValidatedPipeline;
+use plan::scaling::{Decision, Observation, Spec, State, advise, decide};
+use plan::validate::{ValidatedPipeline, in_force};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -42,6 +42,8 @@ struct Pipeline {
     /// The last look, and how long after it the next one is due when that is sooner than the spec's period.
     looked: Option<(Instant, Option<Duration>)>,
     uid: String,
+    /// What was valid last, so that an edit that is not stops no scaling.
+    valid: Option<Arc<Guarded>>,
     sampler: Sampler,
     state: State,
     reported: report::Reported,
@@ -96,14 +98,12 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
             let task = running.spawn(async move {
                 let mut known = known;
                 let _permit = room.acquire_owned().await;
-                if let Ok(pipeline) = &guarded.0 {
-                    let woken = known.sampler.take_ring();
-                    known.looked = Some((Instant::now(), woken.then_some(AFTER_WAKING)));
-                    match tokio::time::timeout(TIMEOUT, known.once(pipeline, &context)).await {
-                        Ok(Ok(())) => (),
-                        Ok(Err(error)) => tracing::warn!(pipeline = key, %error, "no scaling decision"),
-                        Err(_) => tracing::warn!(pipeline = key, "no scaling decision in time"),
-                    }
+                let woken = known.sampler.take_ring();
+                known.looked = Some((Instant::now(), woken.then_some(AFTER_WAKING)));
+                match tokio::time::timeout(TIMEOUT, known.once(&guarded, &context)).await {
+                    Ok(Ok(())) => (),
+                    Ok(Err(error)) => tracing::warn!(pipeline = key, %error, "no scaling decision"),
+                    Err(_) => tracing::warn!(pipeline = key, "no scaling decision in time"),
                 }
                 (key, known)
             });
@@ -122,6 +122,7 @@ impl Pipeline {
         Self {
             looked: None,
             uid,
+            valid: None,
             sampler: Sampler::default(),
             state,
             reported: report::Reported::default(),
@@ -137,8 +138,16 @@ impl Pipeline {
         at.elapsed() >= period || self.sampler.rings()
     }
 
-    async fn once(&mut self, pipeline: &EventPipeline, context: &Context) -> Result<(), Error> {
-        let Ok(valid) = plan::validate(pipeline, &context.installation) else { return Ok(()) };
+    async fn once(&mut self, guarded: &Arc<Guarded>, context: &Context) -> Result<(), Error> {
+        let Ok(pipeline) = &guarded.0 else { return Ok(()) };
+        let last = self.valid.as_ref().and_then(|last| last.0.as_ref().ok());
+        let valid = match in_force(pipeline, last, &context.installation) {
+            Ok(valid) => valid,
+            Err(faults) => return report::invalid(pipeline, &faults, &mut self.reported, context).await,
+        };
+        if valid.generation() == pipeline.metadata.generation.unwrap_or_default() {
+            self.valid = Some(Arc::clone(guarded));
+        }
         let began = Instant::now();
         let Some(observation) = self.sampler.sample(&valid, context).await? else {
             return report::waiting(pipeline, &valid, &mut self.reported, context).await;
@@ -146,11 +155,12 @@ impl Pipeline {
         let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
         self.share.set_conditions(conditions.map(|c| (c.type_.as_str(), c.status.as_str())));
         self.share.set_workers(observation.workers.desired, observation.workers.ready);
-        let (decision, state) =
-            decide(std::mem::take(&mut self.state), &observation, &Spec::of(&pipeline.spec.workers));
-        self.state = state;
         let obeyed = valid.spec().desired_state == DesiredState::Running
             && valid.spec().workers.scaling == Scaling::Lag;
+        let law = if obeyed { decide } else { advise };
+        let spec = Spec::of(&valid.spec().workers);
+        let (decision, state) = law(std::mem::take(&mut self.state), &observation, &spec);
+        self.state = state;
         if obeyed && decision.desired != decision.current {
             self.scale(pipeline, &valid, &decision, context).await?;
             context.metrics.scaling_seconds.observe(began.elapsed().as_secs_f64());
@@ -162,13 +172,14 @@ impl Pipeline {
     }
 
     async fn scale(
-        &self,
+        &mut self,
         pipeline: &EventPipeline,
         valid: &ValidatedPipeline,
         decision: &Decision,
         context: &Context,
     ) -> Result<(), Error> {
         scale(valid, i32::try_from(decision.desired).unwrap_or(i32::MAX), context).await?;
+        self.reported.changed();
         context.metrics.scaled(decision);
         tracing::info!(pipeline = key(pipeline), decision = decision.sentence(), "scaled");
         report::event(pipeline, decision, context).await;

@@ -7,17 +7,18 @@ use crd::{Certainty, EventPipeline, ScalingStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
-use plan::scaling::{ClampBy, Decision, State};
-use plan::status::{ScalingSeen, scaling_active};
-use plan::validate::ValidatedPipeline;
+use plan::scaling::{ClampBy, Decision, State, still_told};
+use plan::status::{ScalingSeen, scaling_active, scaling_invalid};
+use plan::validate::{Fault, ValidatedPipeline};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::SCALER;
 use crate::context::Context;
 use crate::error::{Error, call};
+use crate::events;
 
 /// While events flow the numbers are written this often; without traffic they do not change and are not written.
 const REFRESH: Duration = Duration::from_secs(30);
@@ -30,6 +31,13 @@ pub struct Reported {
     changed_at: Option<Timestamp>,
 }
 
+impl Reported {
+    /// The number of workers was changed just now.
+    pub fn changed(&mut self) {
+        self.changed_at = Some(Timestamp::now());
+    }
+}
+
 /// There are no workers yet.
 pub async fn waiting(
     pipeline: &EventPipeline,
@@ -38,13 +46,34 @@ pub async fn waiting(
     context: &Context,
 ) -> Result<(), Error> {
     let seen = ScalingSeen { workers_exist: false, certainty: Certainty::Unknown, at_maximum: false };
-    let condition = condition(pipeline, valid, &seen);
-    let said = json!(["waiting", condition.reason, condition.message, pipeline.metadata.generation]);
-    if reported.said.as_ref() == Some(&said) {
+    undecided(pipeline, &condition(pipeline, valid, &seen), reported, context).await
+}
+
+/// Nobody knows how many workers there should be.
+pub async fn invalid(
+    pipeline: &EventPipeline,
+    faults: &[Fault],
+    reported: &mut Reported,
+    context: &Context,
+) -> Result<(), Error> {
+    let generation = pipeline.metadata.generation.unwrap_or_default();
+    let condition = scaling_invalid(faults, generation, previous(pipeline), &Time(Timestamp::now()));
+    undecided(pipeline, &condition, reported, context).await
+}
+
+/// Why nothing is decided, beside the last decision.
+async fn undecided(
+    pipeline: &EventPipeline,
+    condition: &Condition,
+    reported: &mut Reported,
+    context: &Context,
+) -> Result<(), Error> {
+    let said = json!(["undecided", condition.reason, condition.message, pipeline.metadata.generation]);
+    if reported.said.as_ref() == Some(&said) && still_told(pipeline.status.as_ref(), None, condition) {
         return Ok(());
     }
     let kept = pipeline.status.as_ref().and_then(|status| status.scaling.clone());
-    write(pipeline, kept.as_ref(), &condition, said, reported, context).await
+    write(pipeline, kept.as_ref(), condition, said, reported, context).await
 }
 
 /// A decision.
@@ -57,9 +86,6 @@ pub async fn decision(
     context: &Context,
 ) -> Result<(), Error> {
     let before = pipeline.status.as_ref().and_then(|status| status.scaling.as_ref());
-    if decision.desired != decision.current {
-        reported.changed_at = Some(Timestamp::now());
-    }
     let changed_at = reported.changed_at.map(Time).or_else(|| before?.changed_at.clone());
     let clamps: Vec<&ClampBy> = decision.clamps.iter().map(|clamp| &clamp.by).collect();
     let seen = ScalingSeen {
@@ -84,15 +110,19 @@ pub async fn decision(
         pipeline.metadata.generation,
     ]);
     let due = !quiet && reported.at.is_none_or(|at| at.elapsed() >= REFRESH);
-    if reported.said.as_ref() == Some(&said) && !due {
+    let stands = still_told(pipeline.status.as_ref(), Some(&status), &condition);
+    if reported.said.as_ref() == Some(&said) && stands && !due {
         return Ok(());
     }
     write(pipeline, Some(&status), &condition, said, reported, context).await
 }
 
 fn condition(pipeline: &EventPipeline, valid: &ValidatedPipeline, seen: &ScalingSeen) -> Condition {
-    let previous = pipeline.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    scaling_active(valid, seen, previous, &Time(Timestamp::now()))
+    scaling_active(valid, seen, previous(pipeline), &Time(Timestamp::now()))
+}
+
+fn previous(pipeline: &EventPipeline) -> &[Condition] {
+    pipeline.status.as_ref().map_or(&[], |status| &status.conditions)
 }
 
 async fn write(
@@ -124,15 +154,6 @@ async fn write(
 
 /// Tells of a change of the number of workers, with its numbers.
 pub async fn event(pipeline: &EventPipeline, decision: &Decision, context: &Context) {
-    let reason = json!(decision.reason).as_str().unwrap_or_default().to_owned();
-    let event = Event {
-        type_: EventType::Normal,
-        reason,
-        note: Some(decision.sentence().chars().take(900).collect()),
-        action: "Scale".into(),
-        secondary: None,
-    };
-    if let Err(error) = context.recorder.publish(&event, &pipeline.object_ref(&())).await {
-        tracing::debug!(%error, "an Event was not written");
-    }
+    let told = ("Scale", decision.reason.word());
+    events::publish(EventType::Normal, told, &decision.sentence(), &pipeline.object_ref(&()), context).await;
 }

@@ -220,15 +220,24 @@ fn times(state: &mut State, seen: &Seen) {
     }
 }
 
-/// Measures how long a raise takes: image pulls and slow nodes count.
+/// Measures how long a raise takes: image pulls and slow nodes count. What stops workers that were ready does not: while
+/// the sink is away none is, old or new, and the raise would be taken to last as long as that.
 fn startup(state: &mut State, seen: &Seen) {
-    let State { ups, startup, .. } = state;
+    let State { ups, startup, readies, unready, .. } = state;
+    let before = readies.back().map_or(0, |(_, ready)| *ready);
+    if seen.ready < before.min(seen.current) {
+        *unready = true;
+        ups.clear();
+    } else if seen.ready >= seen.current {
+        *unready = false;
+    }
     ups.retain(|(asked, count)| {
-        let there = seen.ready >= *count;
-        if there {
-            *startup = (*startup + 0.5 * ((seen.at - asked) - *startup)).min(STARTUP_SECONDS_MAX);
+        let (took, there) = (seen.at - asked, seen.ready >= *count);
+        let starts = took <= STARTUP_SECONDS_MAX;
+        if there && starts {
+            *startup += 0.5 * (took - *startup);
         }
-        !there
+        !there && starts
     });
 }
 

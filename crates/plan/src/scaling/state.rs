@@ -11,7 +11,8 @@ use super::window::{End, Window};
 
 /// A guess between a warm and a cold node; two raises correct it.
 pub(super) const STARTUP_SECONDS: f64 = 30.0;
-/// A pod that takes longer is stuck, not starting: learned from, it would keep every later decision waiting.
+/// A pod that takes longer is stuck, not starting, as one without a place or without a sink is: learned from, it would
+/// keep every later decision waiting.
 pub(super) const STARTUP_SECONDS_MAX: f64 = 300.0;
 /// Changes of `desired` remembered: under the law a period holds two; a person with `kubectl scale` may do more.
 /// It also bounds what is saved.
@@ -42,6 +43,8 @@ pub struct State {
     pub(super) startup: f64,
     /// (at, ready count to reach) of raises not yet ready.
     pub(super) ups: VecDeque<(f64, u32)>,
+    /// Workers that were ready no longer are, or were not when this memory began: until all are, no raise is measured.
+    pub(super) unready: bool,
     /// lag − (arrived − processed − pending), of the last line that knew both.
     pub(super) offset: Option<f64>,
     /// A counter went back since `offset` was taken, so it belongs to other counters.
@@ -100,6 +103,7 @@ impl Default for State {
             mu: None,
             startup: STARTUP_SECONDS,
             ups: VecDeque::new(),
+            unready: true,
             offset: None,
             offset_stale: false,
             last_lag: None,
@@ -222,7 +226,9 @@ impl State {
         self.last_change = Some(at);
         if desired > current {
             self.last_up = Some(at);
-            self.ups.push_back((at, desired));
+            if !self.unready {
+                self.ups.push_back((at, desired));
+            }
             if self.ups.len() > UPS_MAX {
                 self.ups.pop_front();
             }

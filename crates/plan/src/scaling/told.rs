@@ -1,7 +1,7 @@
 //! A decision as the status holds it: whole numbers and words, for people and for whoever reads the API server.
 
-use crd::{ScalingStatus, ScalingTerms};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use crd::{EventPipelineStatus, ScalingStatus, ScalingTerms};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::decision::Decision;
 use super::state::State;
@@ -43,4 +43,17 @@ impl Decision {
             learned: serde_json::to_string(state).ok(),
         }
     }
+}
+
+/// Whether a status still says what was written to it: this condition and, where there is one, this decision. Somebody
+/// may have erased it; its numbers alone may be older.
+pub fn still_told(
+    living: Option<&EventPipelineStatus>,
+    scaling: Option<&ScalingStatus>,
+    condition: &Condition,
+) -> bool {
+    let decided = |scaling: &ScalingStatus| (scaling.current, scaling.desired, scaling.reason.clone());
+    let Some(living) = living else { return false };
+    let told = scaling.is_none_or(|scaling| living.scaling.as_ref().map(decided) == Some(decided(scaling)));
+    told && living.conditions.contains(condition)
 }

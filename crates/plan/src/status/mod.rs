@@ -10,7 +10,7 @@ mod scaling;
 mod verdict;
 
 pub use observed::{Answer, CollectionSeen, Mongodb, Observed, Pods, ShardSeen, Store, Trouble};
-pub use scaling::{ScalingSeen, scaling_active};
+pub use scaling::{ScalingSeen, scaling_active, scaling_invalid};
 pub use verdict::{State, Verdict, merged};
 
 use crd::conditions::{reasons, types};

@@ -5,7 +5,7 @@ use crd::{Certainty, DesiredState, Scaling};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::verdict::Verdict;
-use crate::validate::ValidatedPipeline;
+use crate::validate::{Fault, ValidatedPipeline};
 
 /// What the autoscaler saw last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,16 @@ pub fn scaling_active(
 ) -> Condition {
     let verdict = verdict(pipeline, seen);
     verdict.condition(types::SCALING_ACTIVE, pipeline.generation, previous, now)
+}
+
+/// The same of a pipeline whose spec is invalid, where no valid one is remembered.
+pub fn scaling_invalid(faults: &[Fault], generation: i64, previous: &[Condition], now: &Time) -> Condition {
+    let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "no valid spec is known to scale by: the number of workers stays as it is until the fields are corrected: {}",
+        words.join("; ")
+    );
+    Verdict::no(reasons::INVALID_SPEC, message).condition(types::SCALING_ACTIVE, generation, previous, now)
 }
 
 fn verdict(pipeline: &ValidatedPipeline, seen: &ScalingSeen) -> Verdict {

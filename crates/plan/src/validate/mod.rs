@@ -85,6 +85,17 @@ fn redis_limit(memory: u64) -> u64 {
     memory / 10 * 16 + 64 * MIB
 }
 
+/// The pipeline as its parts run: as the spec says or, where that cannot be built, as the last valid one did. The faults
+/// where neither is known.
+pub fn in_force(
+    pipeline: &EventPipeline,
+    last: Option<&EventPipeline>,
+    installation: &Installation,
+) -> Result<ValidatedPipeline, Vec<Fault>> {
+    let before = || last.and_then(|last| validate(last, installation).ok());
+    validate(pipeline, installation).or_else(|faults| before().ok_or(faults))
+}
+
 /// Checks everything at once, so that a user need not mend one fault after the other.
 pub fn validate(
     pipeline: &EventPipeline,

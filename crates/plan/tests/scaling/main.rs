@@ -10,3 +10,5 @@ mod restart;
 mod robustness;
 mod scenarios;
 mod simulated;
+mod startup;
+mod unobeyed;
