@@ -13,6 +13,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use plan::scaling::{Decision, Observation, Spec, State, decide};
 use plan::validate::ValidatedPipeline;
+use stream::decisions::Mode;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -149,16 +150,16 @@ impl Pipeline {
         let (decision, state) =
             decide(std::mem::take(&mut self.state), &observation, &Spec::of(&pipeline.spec.workers));
         self.state = state;
-        let obeyed = valid.spec().desired_state == DesiredState::Running
-            && valid.spec().workers.scaling == Scaling::Lag;
+        let mode = mode(&valid);
+        let obeyed = mode == Mode::Lag;
         if obeyed && decision.desired != decision.current {
             self.scale(pipeline, &valid, &decision, context).await?;
             context.metrics.scaling_seconds.observe(began.elapsed().as_secs_f64());
         }
         self.sampler.listen(obeyed && decision.desired == 0, &valid, context).await;
         remember(&valid, &observation, &decision, context);
-        self.sampler.tell(&valid, &decision).await;
-        report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await
+        self.sampler.tell(&valid, mode, &decision).await;
+        report::decision(pipeline, &valid, mode, &decision, &self.state, &mut self.reported, context).await
     }
 
     async fn scale(
@@ -173,6 +174,17 @@ impl Pipeline {
         tracing::info!(pipeline = key(pipeline), decision = decision.sentence(), "scaled");
         report::event(pipeline, decision, context).await;
         Ok(())
+    }
+}
+
+/// Whether decisions are obeyed.
+fn mode(valid: &ValidatedPipeline) -> Mode {
+    match (valid.spec().desired_state, valid.spec().workers.scaling) {
+        (DesiredState::Paused, _) => Mode::Paused,
+        (DesiredState::Stopped, _) => Mode::Stopped,
+        (DesiredState::Running, Scaling::Manual) => Mode::Manual,
+        (DesiredState::Running, Scaling::DryRun) => Mode::DryRun,
+        (DesiredState::Running, Scaling::Lag) => Mode::Lag,
     }
 }
 
