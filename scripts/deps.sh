@@ -45,7 +45,7 @@ if command -v mongod >/dev/null; then exit 0; fi
 mkdir -p .tools "$cache"
 if [ ! -x "$cache/ferretdb-$ferretdb_version" ]; then
   if ! command -v go >/dev/null; then
-    echo "Neither mongod nor Go is here: install MongoDB 7 (mongod and mongos), or Go 1.22 or newer, with which FerretDB is built" >&2
+    echo "Neither mongod nor Go is here: install MongoDB 7 (mongod and mongos), or Go 1.24 or newer, with which FerretDB is built" >&2
     exit 1
   fi
   echo "building FerretDB $ferretdb_version, which stands in for MongoDB (about a minute)"

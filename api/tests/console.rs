@@ -11,7 +11,7 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use plan::scaling::{Observation, Spec, State, Workers, decide};
 use serde_json::{Value, json};
-use stream::decisions::Recorder;
+use stream::decisions::{Mode, Recorder, Stored};
 use tower::ServiceExt;
 
 /// What the console's own page sends with every request.
@@ -217,15 +217,17 @@ async fn decisions_of_the_law_are_told_newest_first_and_the_same_one_once() {
         state = next;
         let record = serde_json::to_value(&decision).unwrap();
         let at_ms = 1_769_853_600_000 + 5_000 * u64::try_from(n).unwrap();
-        told.note(&mut redis, &api.app.pipeline, &decision.gist(), at_ms, decision.sentence(), record)
-            .await
-            .unwrap();
+        let made = Stored::new(at_ms, Mode::DryRun, decision.sentence(), record);
+        told.note(&mut redis, &api.app.pipeline, &decision.gist(), made).await.unwrap();
     }
     let list = api.get("/api/v1/scaling", FIRST_KEY).await.json["decisions"].clone();
     let list = list.as_array().unwrap();
     assert_eq!(list.len(), 2, "{list:?}");
     assert_eq!((&list[0]["current"], &list[0]["backlogEvents"]), (&2.into(), &json!(90_000.0)));
-    assert!(list[0]["sentence"].as_str().unwrap().contains("90,000 events wait"), "{}", list[0]["sentence"]);
+    let sentence = list[0]["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("only told, `scaling` is DryRun: "), "{sentence}");
+    assert!(sentence.contains("90,000 events wait"), "{sentence}");
+    assert_eq!(list[0]["mode"], "DryRun");
     assert_eq!(
         (&list[1]["since"], &list[1]["at"]),
         (&"2026-01-31T10:00:00.000Z".into(), &"2026-01-31T10:00:10.000Z".into()),

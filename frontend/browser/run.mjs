@@ -1,7 +1,7 @@
 // The console in a real browser against a real API. `npm run browser -- WORDS` runs the tests whose sentence has them.
 import { startBrowser } from "./chromium.mjs";
 import { startPipeline } from "./pipeline.mjs";
-import { runAll } from "./runner.mjs";
+import { chosen, runAll } from "./runner.mjs";
 import "./tests/session.mjs";
 import "./tests/first-event.mjs";
 import "./tests/events.mjs";
@@ -14,12 +14,14 @@ import "./tests/states.mjs";
 import "./tests/read-only.mjs";
 import "./tests/looks.mjs";
 
+// Before anything is started.
+const tests = chosen(process.argv[2]);
 const pipeline = await startPipeline();
 let failed = 1;
 let browser;
 try {
   browser = await startBrowser(pipeline.facts.console);
-  failed = await runAll({ ...pipeline, ...browser, ...people(pipeline.facts) }, process.argv[2]);
+  failed = await runAll({ ...pipeline, ...browser, ...people(pipeline.facts) }, tests);
 } finally {
   await browser?.close();
   await pipeline.stop();

@@ -118,12 +118,14 @@ const scaling = createRoute({
 const keys = createRoute({
   ...at,
   path: "/keys",
+  validateSearch: texts("name", "state"),
   component: lazyRouteComponent(() => import("@/screens/keys/Keys"), "Keys"),
 });
 
 const people = createRoute({
   ...at,
   path: "/people",
+  validateSearch: texts("address", "role"),
   component: lazyRouteComponent(() => import("@/screens/people/People"), "People"),
 });
 const settings = createRoute({

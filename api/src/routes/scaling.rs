@@ -5,6 +5,7 @@ use accounts::Scope;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use stream::decisions::Mode;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,7 +44,11 @@ pub struct ScalingDecision {
     at: String,
     /// Seconds since it was made last.
     age_seconds: u64,
-    /// What, why, and from which numbers.
+    /// `Lag`: it is obeyed. `Manual`, `DryRun` (of `scaling`), `Paused`, `Stopped` (of `desiredState`): it is not, and
+    /// only told. `null`: an older release wrote it.
+    #[schema(value_type = Option<String>, example = "Lag")]
+    mode: Option<Mode>,
+    /// What, why, and from which numbers; of one that is not obeyed, that it is not.
     sentence: String,
     #[serde(flatten)]
     record: Record,
@@ -119,6 +124,7 @@ async fn scaling(State(app): State<Shared>, caller: Caller) -> Result<Json<Scali
             since: rfc3339(decision.since_ms.cast_signed()),
             at: rfc3339(decision.at_ms.cast_signed()),
             age_seconds: now.saturating_sub(decision.at_ms) / 1000,
+            mode: decision.mode,
             sentence: decision.sentence,
             record,
         })

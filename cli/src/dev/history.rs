@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plan::scaling::Decision;
-use stream::decisions::Recorder;
+use stream::decisions::{Mode, Recorder, Stored};
 use tokio::sync::mpsc;
 
 /// Decisions that wait for a slow Redis; more are left out, since the next one says what is now.
@@ -16,10 +16,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct History(mpsc::Sender<Decision>);
 
 impl History {
-    /// For a pipeline (`namespace/name`) in the Redis at `url`.
-    pub fn start(url: String, pipeline: String) -> Self {
+    /// For a pipeline (`namespace/name`) in the Redis at `url`, whose decisions are obeyed or not.
+    pub fn start(url: String, pipeline: String, mode: Mode) -> Self {
         let (sender, decisions) = mpsc::channel(QUEUE);
-        tokio::spawn(write(url, pipeline, decisions));
+        tokio::spawn(write(url, pipeline, mode, decisions));
         Self(sender)
     }
 
@@ -30,7 +30,7 @@ impl History {
     }
 }
 
-async fn write(url: String, pipeline: String, mut decisions: mpsc::Receiver<Decision>) {
+async fn write(url: String, pipeline: String, mode: Mode, mut decisions: mpsc::Receiver<Decision>) {
     let (mut redis, mut recorder) = (None, Recorder::default());
     while let Some(decision) = decisions.recv().await {
         let noted = tokio::time::timeout(TIMEOUT, async {
@@ -41,10 +41,8 @@ async fn write(url: String, pipeline: String, mut decisions: mpsc::Receiver<Deci
             let record = serde_json::to_value(&decision).unwrap_or_default();
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
             let at_ms = (decision.at * 1000.0) as u64;
-            recorder
-                .note(redis, &pipeline, &decision.gist(), at_ms, decision.sentence(), record)
-                .await
-                .map_err(stream::Error::from)
+            let made = Stored::new(at_ms, mode, decision.sentence(), record);
+            recorder.note(redis, &pipeline, &decision.gist(), made).await.map_err(stream::Error::from)
         });
         if !matches!(noted.await, Ok(Ok(()))) {
             redis = None;

@@ -7,6 +7,7 @@ use crd::Scaling;
 use plan::scaling::{Decision, Observation, Spec, State, Workers, advise, decide};
 use redis::aio::ConnectionManager;
 use stream::Sample;
+use stream::decisions::Mode;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -120,7 +121,8 @@ impl Scaler {
             sampler: stream::Sampler::default(),
         };
         tokio::spawn(streams.run(Duration::from_secs(spec.poll_period_seconds.max(1).into()), sender));
-        let history = History::start(pipeline.stores.redis_url(), manifest.pipeline().to_owned());
+        let mode = if obeyed { Mode::Lag } else { Mode::DryRun };
+        let history = History::start(pipeline.stores.redis_url(), manifest.pipeline().to_owned(), mode);
         Some(Self { spec, obeyed, state: State::default(), looks, history, told: None })
     }
 

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use crd::{EventPipeline, Scaling, ScalingStatus};
+use crd::{DesiredState, EventPipeline, Scaling, ScalingStatus};
 use kube::{Api, Client};
 use plan::scaling::{Decision, Spec, State, explain};
+use stream::decisions::Mode;
 
 use crate::dev::facts::Facts;
 
@@ -60,7 +61,7 @@ impl Explain {
         };
         let mut text = format!("{namespace}/{name}{}\n", since(&scaling));
         text += &explain(&scaling, &Spec::of(workers));
-        text += obeyed(workers.scaling);
+        text += &obeyed(pipeline.spec.desired_state, workers.scaling);
         Ok(text)
     }
 }
@@ -77,15 +78,13 @@ fn since(scaling: &ScalingStatus) -> String {
     }
 }
 
-fn obeyed(scaling: Scaling) -> &'static str {
-    match scaling {
-        Scaling::Lag => "",
-        Scaling::Manual => {
-            "\nIt is not obeyed: `spec.workers.scaling` is Manual, `spec.workers.replicas` counts.\n"
-        }
-        Scaling::DryRun => {
-            "\nIt is not obeyed: `spec.workers.scaling` is DryRun, `spec.workers.replicas` counts.\n"
-        }
+fn obeyed(state: DesiredState, scaling: Scaling) -> String {
+    match (state, scaling) {
+        (DesiredState::Running, Scaling::Lag) => String::new(),
+        (DesiredState::Running, _) => format!(
+            "\nIt is not obeyed: `spec.workers.scaling` is {scaling:?}, `spec.workers.replicas` counts.\n"
+        ),
+        _ => format!("\nIt is not obeyed: `spec.desiredState` is {state:?}, there are to be no workers.\n"),
     }
 }
 
@@ -105,5 +104,8 @@ async fn of_this_machine() -> Result<String, String> {
     let spec = facts.law.unwrap_or_default();
     let mut text = format!("{}\n", facts.pipeline);
     let _ = write!(text, "{}", explain(&decision.status(&State::default(), None), &spec));
+    if newest.mode == Some(Mode::DryRun) {
+        text += &obeyed(DesiredState::Running, Scaling::DryRun);
+    }
     Ok(text)
 }

@@ -8,6 +8,33 @@ use serde::{Deserialize, Serialize};
 /// Decisions kept: a few hours of a busy pipeline, some 40 KiB.
 const KEPT_MAX: isize = 50;
 
+/// Whether a decision is obeyed: what the manifest says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// `scaling` is Lag: it is obeyed.
+    Lag,
+    /// `scaling` is Manual: `replicas` is obeyed.
+    Manual,
+    /// `scaling` is `DryRun`: `replicas` is obeyed.
+    DryRun,
+    /// `desiredState` is Paused: there are no workers.
+    Paused,
+    /// `desiredState` is Stopped: there are no workers.
+    Stopped,
+}
+
+impl Mode {
+    /// The sentence of a decision, so that nobody takes one that is not obeyed for one that is. The law knows nothing of
+    /// a pipeline that shall not run: what it says of one is not told.
+    pub fn tell(self, sentence: String) -> String {
+        match self {
+            Self::Lag => sentence,
+            Self::Manual | Self::DryRun => format!("only told, `scaling` is {self:?}: {sentence}"),
+            Self::Paused | Self::Stopped => format!("`desiredState` is {self:?}: there are to be no workers"),
+        }
+    }
+}
+
 /// A decision as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +43,9 @@ pub struct Stored {
     pub since_ms: u64,
     /// When it was made last.
     pub at_ms: u64,
+    /// Absent: an older release wrote it.
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// In words.
     pub sentence: String,
     /// The law's own record.
@@ -30,20 +60,20 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Notes a decision made at `at_ms`. One that decides the same as the last, by `what` (such as numbers of workers
-    /// and reason), takes its place: the list tells of changes, and its head is always of now.
+    /// Notes a decision that was `made` now. One that decides the same as the last, by `what` (such as numbers of workers
+    /// and reason) and by its mode, takes its place and is as old: the list tells of changes, and its head is always of
+    /// now.
     pub async fn note(
         &mut self,
         redis: &mut ConnectionManager,
         pipeline: &str,
         what: &str,
-        at_ms: u64,
-        sentence: String,
-        record: serde_json::Value,
+        made: Stored,
     ) -> redis::RedisResult<()> {
-        let again = self.last.as_ref().filter(|(said, _)| said == what).map(|(_, since_ms)| *since_ms);
-        let since_ms = again.unwrap_or(at_ms);
-        let stored = Stored { since_ms, at_ms, sentence, record };
+        let what = format!("{:?} {what}", made.mode);
+        let again = self.last.as_ref().filter(|(said, _)| *said == what).map(|(_, since_ms)| *since_ms);
+        let since_ms = again.unwrap_or(made.since_ms);
+        let stored = Stored { since_ms, ..made };
         let text = serde_json::to_string(&stored).unwrap_or_default();
         let key = keys::scaling(pipeline);
         // Forgotten until written: after a failure the next one is put in front, not in the place of another.
@@ -56,8 +86,15 @@ impl Recorder {
         pipe.cmd("LPUSH").arg(&key).arg(text).ignore();
         pipe.cmd("LTRIM").arg(&key).arg(0).arg(KEPT_MAX - 1).ignore();
         pipe.query_async::<()>(redis).await?;
-        self.last = Some((what.to_owned(), since_ms));
+        self.last = Some((what, since_ms));
         Ok(())
+    }
+}
+
+impl Stored {
+    /// A decision made at `at_ms`, with the law's own `sentence`.
+    pub fn new(at_ms: u64, mode: Mode, sentence: String, record: serde_json::Value) -> Self {
+        Self { since_ms: at_ms, at_ms, mode: Some(mode), sentence: mode.tell(sentence), record }
     }
 }
 

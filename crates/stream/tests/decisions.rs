@@ -4,7 +4,7 @@
 mod server;
 
 use serde_json::json;
-use stream::decisions::{Recorder, read};
+use stream::decisions::{Mode, Recorder, Stored, read};
 
 use server::Server;
 
@@ -19,9 +19,8 @@ async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what
 
     let mut told = Recorder::default();
     let mut note = async |what: &str, at: u64| {
-        told.note(&mut redis, PIPELINE, what, at, format!("{what} at {at}"), json!({"desired": at}))
-            .await
-            .unwrap();
+        let made = Stored::new(at, Mode::Lag, format!("{what} at {at}"), json!({"desired": at}));
+        told.note(&mut redis, PIPELINE, what, made).await.unwrap();
         read(&mut redis, PIPELINE).await.unwrap()
     };
     note("steady", 1).await;
@@ -38,7 +37,8 @@ async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what
 
     // Another process, such as an operator that was restarted, knows nothing of the head and leaves it.
     let mut other = Recorder::default();
-    other.note(&mut redis, PIPELINE, "last", 101, String::new(), json!({})).await.unwrap();
+    let made = |at, mode| Stored::new(at, mode, "1 → 2 workers".to_owned(), json!({}));
+    other.note(&mut redis, PIPELINE, "last", made(101, Mode::Lag)).await.unwrap();
     let () = redis::cmd("LPUSH")
         .arg(event::keys::scaling(PIPELINE))
         .arg("no JSON")
@@ -47,5 +47,20 @@ async fn the_history_has_a_row_a_decision_keeps_the_last_fifty_and_survives_what
         .unwrap();
     let list = read(&mut redis, PIPELINE).await.unwrap();
     assert_eq!((list.len(), list[0].at_ms, list[1].at_ms), (49, 101, 100));
+
+    // The same decision, obeyed no more, is a row of its own.
+    other.note(&mut redis, PIPELINE, "last", made(102, Mode::Paused)).await.unwrap();
+    let list = read(&mut redis, PIPELINE).await.unwrap();
+    assert_eq!((list[0].since_ms, list[0].mode, list[1].mode), (102, Some(Mode::Paused), Some(Mode::Lag)));
+    assert_eq!(list[0].sentence, "`desiredState` is Paused: there are to be no workers");
+    // An older release wrote no mode.
+    let () = redis::cmd("LPUSH")
+        .arg(event::keys::scaling(PIPELINE))
+        .arg(r#"{"sinceMs": 1, "atMs": 2, "sentence": "old", "record": {}}"#)
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    let list = read(&mut redis, PIPELINE).await.unwrap();
+    assert_eq!((list[0].sentence.as_str(), list[0].mode), ("old", None));
     server.process.stop().await;
 }

@@ -21,8 +21,8 @@ const WINDOWS = [
   { name: "wide", theme: "light", width: 2200, height: 1100 },
 ];
 
-/** Two decisions as the autoscaler writes them, so that the screen has something to show. */
-function decide({ redis }) {
+/** Two decisions as the autoscaler writes them, so that the screen has something to show; or one of another mode. */
+function decide({ redis }, told) {
   const record = (current, desired, reason, part = {}) => ({
     current,
     desired,
@@ -37,10 +37,14 @@ function decide({ redis }) {
     ...part,
   });
   const now = Date.now();
-  const push = (since, at, sentence, decision) => {
-    const stored = { sinceMs: since, atMs: at, sentence, record: decision };
+  const push = (since, at, sentence, decision, mode = "Lag") => {
+    const stored = { sinceMs: since, atMs: at, mode, sentence, record: decision };
     redis("LPUSH", "ep:{default/laptop}:scaling", JSON.stringify(stored));
   };
+  if (told) {
+    push(now, now, told.sentence, record(2, 4, "BacklogAboveTarget"), told.mode);
+    return;
+  }
   const up =
     "2 → 4 workers: 12,400 events wait, the oldest for 4.2 s; 5,210/s arrive, a worker does 1,480/s, 3.6 needed";
   const clamps = [{ by: "scaleUpStep", from: 6, to: 4 }];
@@ -56,6 +60,24 @@ test("scaling says first that nothing decided, then each decision in words", asy
   await some.first().waitFor();
   decide(t);
   await page.getByText("2 → 4 workers: 12,400 events wait").waitFor();
+  await page.context().close();
+});
+
+test("scaling tells a decision that is not obeyed as one, and of a paused pipeline only that it is", async (t) => {
+  const page = await t.open();
+  await t.signIn(page, undefined, "/scaling");
+  const rows = page.getByRole("region", { name: "Decisions" }).locator("tbody tr");
+  const dry = "only told, `scaling` is DryRun: 2 → 4 workers: 12,400 events wait";
+  decide(t, { mode: "DryRun", sentence: dry });
+  await rows.first().getByText("only told, `scaling` is DryRun").waitFor();
+  equal(await rows.first().getByText("2 → 4", { exact: true }).count(), 0, "workers that did not come");
+  await t.picture("scaling-dry-run", page);
+  decide(t, { mode: "Paused", sentence: "`desiredState` is Paused: there are to be no workers" });
+  await rows.first().getByText("paused", { exact: true }).waitFor();
+  equal(await page.getByText("Workers wanted").count(), 0, "workers wanted while paused");
+  await t.picture("scaling-paused", page);
+  // The next screens show what is usual.
+  decide(t);
   await page.context().close();
 });
 

@@ -113,6 +113,15 @@ test("people come in pages, and the list keeps its last data with their age", as
   await page.getByText(/10.people shown, there are more/).waitFor();
   await page.getByRole("button", { name: "Show more" }).click();
   await page.getByText(/1[3-9].people shown/).waitFor();
+  await page.getByLabel("Address").fill("person-1");
+  await page.keyboard.press("Enter");
+  // person-1, person-10 and person-11.
+  await page.getByText(/3.people shown of the 1[3-9] loaded/).waitFor();
+  await page.getByLabel("Role").selectOption("admin");
+  await page.getByRole("button", { name: "Find" }).click();
+  await page.getByText("Nobody matches").waitFor();
+  await t.picture("people-filtered", page);
+  await page.getByRole("button", { name: "Clear" }).click();
   equal(await sideways(page), 0, "pixels too wide");
   await page.route("**/api/v1/users?*", (route) => route.abort());
   await page.getByText(/These people are from/).waitFor({ timeout: 30_000 });

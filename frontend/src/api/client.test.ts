@@ -1,6 +1,8 @@
+import { QueryClient } from "@tanstack/react-query";
 import { expect, it, vi } from "vitest";
 import { api, ask } from "./client";
 import { ProblemError, words } from "./problem";
+import { health } from "./queries";
 
 const answer = (status: number, body: unknown, type = "application/json") =>
   vi.spyOn(globalThis, "fetch").mockResolvedValue(
@@ -33,4 +35,12 @@ it("an API that is away, and one that answers nonsense, are told apart", async (
   await expect(ask(api.GET("/api/v1/stats"))).rejects.toThrow("does not answer");
   answer(502, undefined);
   await expect(ask(api.GET("/api/v1/stats"))).rejects.toThrow("answered 502");
+});
+
+it("a page of a proxy in the place of the health is told as its status", async () => {
+  const page = "<html><body>502 Bad Gateway</body></html>";
+  const proxy = new Response(page, { status: 502, headers: { "content-type": "text/html" } });
+  vi.spyOn(globalThis, "fetch").mockResolvedValue(proxy);
+  const asked = new QueryClient().fetchQuery(health);
+  await expect(asked).rejects.toMatchObject({ name: "ProblemError", status: 502 });
 });

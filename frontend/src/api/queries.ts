@@ -48,6 +48,8 @@ export const settings = queryOptions({
   queryKey: ["settings"],
   queryFn: () => ask(api.GET("/api/v1/settings")),
   staleTime: Number.POSITIVE_INFINITY,
+  // They change only here; until they were had once they are asked for again.
+  refetchInterval: (query) => (query.state.error ? FIGURES_MS : false),
 });
 
 /** Rows of a page, as the person chose. */
@@ -84,7 +86,7 @@ export const health = queryOptions({
       });
     if (data) return data;
     // 503 says which dependency is away: that is an answer, no failure.
-    if (error && "redis" in error) return error;
+    if (error && typeof error === "object" && "redis" in error) return error;
     throw new ProblemError(response.status, error);
   },
   refetchInterval: FIGURES_MS,

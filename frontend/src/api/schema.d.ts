@@ -943,7 +943,13 @@ export interface components {
              * @description When it was made last.
              */
             at: string;
-            /** @description What, why, and from which numbers. */
+            /**
+             * @description `Lag`: it is obeyed. `Manual`, `DryRun` (of `scaling`), `Paused`, `Stopped` (of `desiredState`): it is not, and
+             *     only told. `null`: an older release wrote it.
+             * @example Lag
+             */
+            mode?: string | null;
+            /** @description What, why, and from which numbers; of one that is not obeyed, that it is not. */
             sentence: string;
             /**
              * Format: date-time

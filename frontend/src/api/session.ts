@@ -53,14 +53,22 @@ export function useLogout(done: () => void) {
   });
 }
 
-/** Keeps the session of a page that is open. */
+/** Keeps the session of a page that is seen: while it is, and at once when it is again. */
 export function useKeptSession(): void {
   useEffect(() => {
-    const timer = setInterval(() => {
+    let renewed = Date.now();
+    const renew = () => {
+      if (document.visibilityState !== "visible" || Date.now() - renewed < REFRESH_MS) return;
+      renewed = Date.now();
       // Refused or not: the next question finds out, and says so in its place.
-      if (document.visibilityState === "visible")
-        void api.POST("/api/v1/auth/refresh").catch(() => undefined);
-    }, REFRESH_MS);
-    return () => clearInterval(timer);
+      void api.POST("/api/v1/auth/refresh").catch(() => undefined);
+    };
+    // More often than it is due: a timer that comes a moment too early must not skip one.
+    const timer = setInterval(renew, REFRESH_MS / 10);
+    document.addEventListener("visibilitychange", renew);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", renew);
+    };
   }, []);
 }

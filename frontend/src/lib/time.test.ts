@@ -1,5 +1,6 @@
-import { expect, it } from "vitest";
-import { clock, exact, relative } from "./time";
+import { cleanup, renderHook } from "@testing-library/react";
+import { expect, it, vi } from "vitest";
+import { clock, exact, relative, useNow } from "./time";
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ");
 const noon = Date.UTC(2026, 0, 31, 12, 0, 5, 120);
@@ -15,4 +16,16 @@ it("the exact moment names its zone", () => {
   expect(exact(noon, "Europe/Vienna")).toMatch(/^2026-01-31 13:00:05\.120 (CET|GMT\+1)$/);
   expect(clock(noon, "Asia/Kolkata")).toBe("17:30:05");
   expect(exact(Number.NaN, "UTC")).toBe("–");
+});
+
+it("the clock is right at once after nothing showed a time for a while", () => {
+  vi.useFakeTimers();
+  renderHook(useNow);
+  cleanup();
+  vi.advanceTimersByTime(65_000);
+  const seen: number[] = [];
+  renderHook(() => seen.push(useNow()));
+  expect(seen.map((at) => at - Date.now())).toEqual(seen.map(() => 0));
+  cleanup();
+  vi.useRealTimers();
 });

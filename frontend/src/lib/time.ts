@@ -12,11 +12,13 @@ export function relative(at: number, now: number): string {
   return seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
 }
 
-/** 2026-01-31 12:00:05.123 UTC: the same width always, and sorts. */
-export function exact(at: number, zone: Zone): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return "–";
-  const parts = new Intl.DateTimeFormat("en-CA", {
+/** One a zone: making one takes longer than a whole list of times. */
+const formats = new Map<Zone, Intl.DateTimeFormat>();
+
+function format(zone: Zone): Intl.DateTimeFormat {
+  const known = formats.get(zone);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat("en-CA", {
     year: "numeric",
     month: "2-digit",
     day: "2-digit",
@@ -27,7 +29,16 @@ export function exact(at: number, zone: Zone): string {
     hourCycle: "h23",
     timeZoneName: "short",
     timeZone: zone === "local" ? undefined : zone,
-  }).formatToParts(date);
+  });
+  formats.set(zone, made);
+  return made;
+}
+
+/** 2026-01-31 12:00:05.123 UTC: the same width always, and sorts. */
+export function exact(at: number, zone: Zone): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "–";
+  const parts = format(zone).formatToParts(date);
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((part) => part.type === type)?.value ?? "";
   const day = `${part("year")}-${part("month")}-${part("day")}`;
   const clock = `${part("hour")}:${part("minute")}:${part("second")}.${part("fractionalSecond")}`;
@@ -58,7 +69,13 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** While nothing showed a time the clock stood: the first to read it sets it. */
+function read(): number {
+  if (!timer && Date.now() - now >= 1_000) now = Date.now();
+  return now;
+}
+
 /** The time, once a second, from one timer for the whole page. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now);
+  return useSyncExternalStore(subscribe, read);
 }

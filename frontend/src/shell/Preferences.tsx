@@ -1,6 +1,6 @@
 // Theme and time zone: kept with the person's account, and in this browser so that the next page starts right.
 import { type Query, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 import { api, ask } from "@/api/client";
 import { settings } from "@/api/queries";
 import type { components } from "@/api/schema";
@@ -14,6 +14,7 @@ interface Preferences {
   zone: Zone;
   /** What is kept with the account; absent until it is loaded. */
   kept: Settings | undefined;
+  /** Without what is kept it holds in this page, and is kept as soon as it can be. */
   change: (part: Partial<Settings>) => void;
   /** Of the last change. */
   outcome: { saved: boolean; error: unknown };
@@ -33,7 +34,9 @@ export function usePreferences(): Preferences {
 
 export function PreferencesProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
-  const { data } = useQuery(settings);
+  const { data, error: unread } = useQuery(settings);
+  /** What was chosen while nothing was known of what is kept. */
+  const [own, setOwn] = useState<Partial<Settings>>();
   const { mutate, isSuccess, error } = useMutation({
     mutationFn: (body: Settings) => ask(api.PUT("/api/v1/settings", { body })),
     // Shown at once; if the API refuses or is away, what was there before comes back.
@@ -50,17 +53,24 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
     onSuccess: (body, _, { before }) =>
       before?.pageRows === body.pageRows ? undefined : queries.invalidateQueries({ predicate: isList }),
   });
-  const theme = data?.theme ?? storedTheme();
+  const theme = own?.theme ?? data?.theme ?? storedTheme();
+  const zone = zoneOr(own?.timeZone ?? data?.timeZone);
   useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => {
+    if (!own || !data) return;
+    mutate({ ...data, ...own });
+    setOwn(undefined);
+  }, [own, data, mutate]);
   const value = useMemo(
     () => ({
       theme,
-      zone: zoneOr(data?.timeZone),
+      zone,
       kept: data,
-      change: (part: Partial<Settings>) => data && mutate({ ...data, ...part }),
-      outcome: { saved: isSuccess, error },
+      change: (part: Partial<Settings>) =>
+        data ? mutate({ ...data, ...part }) : setOwn((before) => ({ ...before, ...part })),
+      outcome: { saved: isSuccess, error: own ? unread : error },
     }),
-    [theme, data, mutate, isSuccess, error],
+    [theme, zone, data, own, mutate, isSuccess, error, unread],
   );
   return <Context value={value}>{children}</Context>;
 }

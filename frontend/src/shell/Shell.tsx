@@ -1,17 +1,20 @@
 // The frame of every screen: navigation, top bar, and the screen itself.
-import { Outlet } from "@tanstack/react-router";
+import { Outlet, useNavigate } from "@tanstack/react-router";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { useIsReadOnly } from "@/api/may";
-import { useKeptSession } from "@/api/session";
+import { words } from "@/api/problem";
+import { useKeptSession, useLogout } from "@/api/session";
 import { useFocus } from "@/ui/focus";
 import { Notice } from "@/ui/Status";
 import { Nav } from "./Nav";
-import { PreferencesProvider } from "./Preferences";
+import { PreferencesProvider, usePreferences } from "./Preferences";
 import { TopBar } from "./TopBar";
 
 export function Shell() {
   const [navOpen, setNavOpen] = useState(false);
+  const navigate = useNavigate();
+  const logout = useLogout(() => void navigate({ to: "/login" }));
   useKeptSession();
   return (
     <PreferencesProvider>
@@ -27,8 +30,10 @@ export function Shell() {
           <Nav />
         </aside>
         <div className="flex min-w-0 flex-1 flex-col">
-          <TopBar openNav={() => setNavOpen(true)} />
+          <TopBar openNav={() => setNavOpen(true)} signOut={logout.mutate} />
           <main id="main" className="w-full max-w-[110rem] min-w-0 flex-1 p-4 md:p-6">
+            <NotDone what="You are still signed in." error={logout.error} />
+            <NotKept />
             <ReadOnly />
             <Outlet />
           </main>
@@ -37,6 +42,25 @@ export function Shell() {
       <NarrowNav open={navOpen} close={() => setNavOpen(false)} />
     </PreferencesProvider>
   );
+}
+
+/** What was asked for in the top bar and did not come about. */
+function NotDone({ what, error }: { what: string; error: unknown }) {
+  if (!error) return null;
+  return (
+    <div className="mb-4">
+      <Notice state="bad">
+        <strong className="font-semibold">{what}</strong> {words(error)}
+      </Notice>
+    </div>
+  );
+}
+
+/** Theme, time zone and rows of a page are chosen in the top bar and in the settings. */
+function NotKept() {
+  const { outcome, kept } = usePreferences();
+  const what = kept ? "Not kept." : "Not kept yet: your choice holds in this page.";
+  return <NotDone what={what} error={outcome.error} />;
 }
 
 /** Said once for all screens; each button that is not offered says it again in its place. */

@@ -14,14 +14,13 @@ import {
 import { DropdownMenu as Menu } from "radix-ui";
 import type { ReactNode } from "react";
 import { me, stats } from "@/api/queries";
-import { useLogout } from "@/api/session";
 import { Button } from "@/ui/Button";
 import { HealthPill } from "./HealthPill";
 import { type Theme, usePreferences } from "./Preferences";
 
 const THEMES = { system: SunMoon, light: Sun, dark: Moon };
 
-export function TopBar({ openNav }: { openNav: () => void }) {
+export function TopBar({ openNav, signOut }: { openNav: () => void; signOut: () => void }) {
   const { data } = useQuery(stats);
   const [, namespace = "", name = "–"] = /^(.*\/)?(.*)$/.exec(data?.pipeline ?? "–") ?? [];
   return (
@@ -37,7 +36,7 @@ export function TopBar({ openNav }: { openNav: () => void }) {
       <div className="ml-auto flex items-center gap-0.5">
         <ThemeMenu />
         <ZoneMenu />
-        <PersonMenu />
+        <PersonMenu signOut={signOut} />
       </div>
     </header>
   );
@@ -119,10 +118,9 @@ function ZoneMenu() {
   );
 }
 
-function PersonMenu() {
+function PersonMenu({ signOut }: { signOut: () => void }) {
   const { data } = useQuery(me);
   const navigate = useNavigate();
-  const logout = useLogout(() => void navigate({ to: "/login" }));
   return (
     <TopMenu label="Account" icon={<UserRound size={16} aria-hidden />}>
       <div className="border-b border-line px-2.5 pt-1 pb-2">
@@ -136,7 +134,7 @@ function PersonMenu() {
         <SettingsIcon size={15} aria-hidden />
         Settings
       </Menu.Item>
-      <Menu.Item className={ITEM} onSelect={() => logout.mutate()}>
+      <Menu.Item className={ITEM} onSelect={() => signOut()}>
         <LogOut size={15} aria-hidden />
         Sign out
       </Menu.Item>

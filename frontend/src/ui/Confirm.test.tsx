@@ -4,12 +4,13 @@ import { Confirm } from "./Confirm";
 
 afterEach(cleanup);
 
-it("what cannot be undone waits until the name is typed", () => {
+/** The question, its button and its field. */
+function ask(name: string) {
   const confirm = vi.fn();
   render(
     <Confirm
       title="Revoke?"
-      name="shop"
+      name={name}
       action="Revoke"
       busy={false}
       error={null}
@@ -19,7 +20,15 @@ it("what cannot be undone waits until the name is typed", () => {
       It never works again.
     </Confirm>,
   );
-  const [button, field] = [screen.getByRole("button", { name: "Revoke" }), screen.getByRole("textbox")];
+  return {
+    confirm,
+    button: screen.getByRole("button", { name: "Revoke" }),
+    field: screen.getByRole("textbox"),
+  };
+}
+
+it("what cannot be undone waits until the name is typed", () => {
+  const { confirm, button, field } = ask("shop");
   fireEvent.change(field, { target: { value: "sho" } });
   expect(button).toHaveProperty("disabled", true);
   fireEvent.submit(field);
@@ -27,4 +36,16 @@ it("what cannot be undone waits until the name is typed", () => {
   fireEvent.change(field, { target: { value: "shop" } });
   fireEvent.click(button);
   expect(confirm).toHaveBeenCalledOnce();
+});
+
+it("a name can be typed as it is seen, whatever blanks it has", () => {
+  const { confirm, button, field } = ask(" my  shop ");
+  fireEvent.change(field, { target: { value: "my shop" } });
+  fireEvent.click(button);
+  expect(confirm).toHaveBeenCalledOnce();
+  cleanup();
+  const blank = ask("  ");
+  expect(blank.button).toHaveProperty("disabled", true);
+  fireEvent.change(blank.field, { target: { value: "yes" } });
+  expect(blank.button).toHaveProperty("disabled", false);
 });

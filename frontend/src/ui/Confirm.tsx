@@ -20,12 +20,20 @@ interface ConfirmProps {
   close: () => void;
 }
 
+/** Blanks at the ends are not seen, and several look like one: they are not asked for. */
+function seen(text: string): string {
+  return text.trim().replace(/\s+/g, " ");
+}
+
 export function Confirm({ title, children, name, action, busy, error, confirm, close }: ConfirmProps) {
   const [typed, setTyped] = useState("");
   const focus = useFocus();
+  // Of a name of blanks alone nothing could be typed.
+  const wanted = seen(name) || "yes";
+  const matches = seen(typed) === wanted;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (typed.trim() === name) confirm();
+    if (matches && !busy) confirm();
   };
   return (
     <AlertDialog.Root open onOpenChange={(next) => !next && close()}>
@@ -42,7 +50,7 @@ export function Confirm({ title, children, name, action, busy, error, confirm, c
               <div className="text-soft">{children}</div>
             </AlertDialog.Description>
             <TextField
-              label={`Type ${name} to go on`}
+              label={`Type ${wanted} to go on`}
               data-first
               value={typed}
               autoComplete="off"
@@ -54,7 +62,7 @@ export function Confirm({ title, children, name, action, busy, error, confirm, c
               <AlertDialog.Cancel asChild>
                 <Button>Cancel</Button>
               </AlertDialog.Cancel>
-              <Button look="danger" type="submit" busy={busy} disabled={typed.trim() !== name}>
+              <Button look="danger" type="submit" busy={busy} disabled={!matches}>
                 {action}
               </Button>
             </div>

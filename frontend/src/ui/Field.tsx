@@ -16,7 +16,7 @@ export function TextField({ label, hint, fault, className, ...rest }: FieldProps
   const about = hint || fault ? `${id}-about` : undefined;
   return (
     <div className={cn("flex min-w-0 flex-col gap-1", className)}>
-      <label htmlFor={id} className="text-xs font-medium text-soft">
+      <label htmlFor={id} className="text-xs font-medium wrap-anywhere text-soft">
         {label}
       </label>
       <input

@@ -47,7 +47,9 @@ describe("what is asked for", () => {
 
   it("when it fails later keeps the last data and says how old they are", () => {
     show(query({ data: ["a"], error: new ProblemError(0, undefined), dataUpdatedAt: Date.now() - 65_000 }));
-    expect(screen.getByRole("status").textContent).toMatch(/These keys are from 1.min ago/);
+    expect(screen.getByText(/These keys are from 1.min ago/)).toBeTruthy();
+    // A region that is read out does not change each second.
+    expect(screen.getByRole("status").textContent).toMatch(/^The API does not answer/);
     expect(screen.getByRole("list").textContent).toBe("a");
   });
 

@@ -75,10 +75,16 @@ function Stale({ query, what, bare }: FaultProps) {
   const now = useNow();
   return (
     <div className={bare ? "pb-4" : "p-3"}>
-      <Notice state="warn" action={<Retry query={query} />}>
-        <strong className="font-semibold">
-          These {what} are from {relative(query.dataUpdatedAt, now)}.
-        </strong>{" "}
+      <Notice
+        state="warn"
+        action={<Retry query={query} />}
+        // It changes each second.
+        unsaid={
+          <strong className="font-semibold">
+            These {what} are from {relative(query.dataUpdatedAt, now)}.
+          </strong>
+        }
+      >
         {words(query.error)}
       </Notice>
     </div>

@@ -38,24 +38,26 @@ export function Status({
   );
 }
 
-/** A sentence that must be seen, with what can be done about it. */
+/** A sentence that must be seen, with what can be done about it; `unsaid` before it is seen and not read out. */
 export function Notice({
   state,
+  unsaid,
   children,
   action,
 }: {
   state: State;
+  unsaid?: ReactNode;
   children: ReactNode;
   action?: ReactNode;
 }) {
   const { Icon, colour } = STATES[state];
   return (
-    <div
-      role={state === "bad" ? "alert" : "status"}
-      className={cn("flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md px-3 py-2", colour)}
-    >
+    <div className={cn("flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md px-3 py-2", colour)}>
       <Icon size={16} aria-hidden className="shrink-0" />
-      <div className="min-w-0 flex-1 basis-48 break-words">{children}</div>
+      <div className="min-w-0 flex-1 basis-48 break-words">
+        {unsaid}
+        <div role={state === "bad" ? "alert" : "status"}>{children}</div>
+      </div>
       {action}
     </div>
   );

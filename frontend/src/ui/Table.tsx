@@ -17,6 +17,8 @@ interface TableProps<Row> {
   rows: Row[];
   id: (row: Row) => string;
   selected?: string | undefined;
+  /** The rows are the answer to the question before: that of now is on its way. */
+  former?: boolean;
   /** On a narrow screen each row becomes a block of names and values; a table of few numbers stays one. */
   stacks?: boolean;
 }
@@ -24,10 +26,21 @@ interface TableProps<Row> {
 const STACKED =
   "max-sm:flex max-sm:items-baseline max-sm:gap-3 max-sm:py-1 max-sm:text-left max-sm:before:w-24 max-sm:before:shrink-0 max-sm:before:text-xs max-sm:before:text-soft max-sm:before:content-[attr(data-head)]";
 
-export function Table<Row>({ label, columns, rows, id, selected, stacks = true }: TableProps<Row>) {
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  id,
+  selected,
+  former = false,
+  stacks = true,
+}: TableProps<Row>) {
   return (
     <Scroll label={label}>
-      <table className="w-full border-collapse text-left">
+      <table
+        aria-busy={former || undefined}
+        className={cn("w-full border-collapse text-left", former && "opacity-50")}
+      >
         <thead className={cn(stacks && "max-sm:sr-only")}>
           <tr className="border-b border-line text-xs text-soft">
             {columns.map((column) => (

@@ -13,6 +13,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use plan::scaling::{Decision, Observation, Spec, State, advise, decide};
 use plan::validate::{ValidatedPipeline, in_force};
+use stream::decisions::Mode;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -155,8 +156,8 @@ impl Pipeline {
         let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
         self.share.set_conditions(conditions.map(|c| (c.type_.as_str(), c.status.as_str())));
         self.share.set_workers(observation.workers.desired, observation.workers.ready);
-        let obeyed = valid.spec().desired_state == DesiredState::Running
-            && valid.spec().workers.scaling == Scaling::Lag;
+        let mode = mode(&valid);
+        let obeyed = mode == Mode::Lag;
         let law = if obeyed { decide } else { advise };
         let spec = Spec::of(&valid.spec().workers);
         let (decision, state) = law(std::mem::take(&mut self.state), &observation, &spec);
@@ -167,8 +168,8 @@ impl Pipeline {
         }
         self.sampler.listen(obeyed && decision.desired == 0, &valid, context).await;
         remember(&valid, &observation, &decision, context);
-        self.sampler.tell(&valid, &decision).await;
-        report::decision(pipeline, &valid, &decision, &self.state, &mut self.reported, context).await
+        self.sampler.tell(&valid, mode, &decision).await;
+        report::decision(pipeline, &valid, mode, &decision, &self.state, &mut self.reported, context).await
     }
 
     async fn scale(
@@ -184,6 +185,17 @@ impl Pipeline {
         tracing::info!(pipeline = key(pipeline), decision = decision.sentence(), "scaled");
         report::event(pipeline, decision, context).await;
         Ok(())
+    }
+}
+
+/// Whether decisions are obeyed.
+fn mode(valid: &ValidatedPipeline) -> Mode {
+    match (valid.spec().desired_state, valid.spec().workers.scaling) {
+        (DesiredState::Paused, _) => Mode::Paused,
+        (DesiredState::Stopped, _) => Mode::Stopped,
+        (DesiredState::Running, Scaling::Manual) => Mode::Manual,
+        (DesiredState::Running, Scaling::DryRun) => Mode::DryRun,
+        (DesiredState::Running, Scaling::Lag) => Mode::Lag,
     }
 }
 

@@ -13,6 +13,7 @@ use plan::scaling::{ClampBy, Decision, State, still_told};
 use plan::status::{ScalingSeen, scaling_active, scaling_invalid};
 use plan::validate::{Fault, ValidatedPipeline};
 use serde_json::{Value, json};
+use stream::decisions::Mode;
 use tokio::time::Instant;
 
 use super::SCALER;
@@ -76,10 +77,11 @@ async fn undecided(
     write(pipeline, kept.as_ref(), condition, said, reported, context).await
 }
 
-/// A decision.
+/// A decision, and whether it is obeyed.
 pub async fn decision(
     pipeline: &EventPipeline,
     valid: &ValidatedPipeline,
+    mode: Mode,
     decision: &Decision,
     state: &State,
     reported: &mut Reported,
@@ -94,7 +96,8 @@ pub async fn decision(
         at_maximum: clamps.contains(&&ClampBy::MaxReplicas),
     };
     let condition = condition(pipeline, valid, &seen);
-    let status = decision.status(state, changed_at);
+    let mut status = decision.status(state, changed_at);
+    status.message = mode.tell(status.message);
     let quiet = decision.rates.arrival <= 0.0 && decision.backlog_events.unwrap_or(0.0) <= 0.0;
     // What makes it worth a write at once; numbers alone wait for the refresh. That it became quiet is told, too: the
     // last numbers would stand there for ever.

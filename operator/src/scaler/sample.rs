@@ -8,7 +8,7 @@ use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
 use redis::aio::ConnectionManager;
 use std::time::{Duration, SystemTime};
-use stream::decisions::Recorder;
+use stream::decisions::{Mode, Recorder, Stored};
 use stream::{Bell, Sample};
 
 use crate::context::Context;
@@ -72,14 +72,15 @@ impl Sampler {
     }
 
     /// Writes a decision where the console finds it. It is history: a failure costs a line of it and is not retried.
-    pub async fn tell(&mut self, valid: &ValidatedPipeline, decision: &Decision) {
+    pub async fn tell(&mut self, valid: &ValidatedPipeline, mode: Mode, decision: &Decision) {
         let Some(redis) = &mut self.redis else { return };
         let Ok(record) = serde_json::to_value(decision) else { return };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
         let at_ms = (decision.at * 1000.0) as u64;
         let pipeline = valid.names().key();
         let gist = decision.gist();
-        let note = self.told.note(redis, &pipeline, &gist, at_ms, decision.sentence(), record);
+        let made = Stored::new(at_ms, mode, decision.sentence(), record);
+        let note = self.told.note(redis, &pipeline, &gist, made);
         match tokio::time::timeout(REDIS_TIMEOUT, note).await {
             Ok(Ok(())) => (),
             Ok(Err(error)) => tracing::debug!(pipeline, %error, "a decision was not told"),

@@ -6,25 +6,42 @@ import type { Group, LetterFilter, Selection } from "@/api/queries";
 import { count } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { SkeletonRows } from "@/ui/Loaded";
 import { Table } from "@/ui/Table";
 import { CLASSES } from "./causes";
 
 interface CausesProps {
-  groups: Group[];
+  /** Nothing yet: they are on their way. */
+  groups: Group[] | undefined;
+  /** They are the answer to the question before. */
+  former: boolean;
   filter: LetterFilter;
   replay: (selection: Selection) => void;
 }
 
+/** States in which a letter can be replayed again. */
+const STATES = ["replayed", "discarded"] as const;
 /** The most that one replay takes. */
 const LIMIT = 1_000;
 
-export function Causes({ groups, filter, replay }: CausesProps) {
+export function Causes({ groups, former, filter, replay }: CausesProps) {
   const refused = useRefusal("Sending again");
-  if (groups.length === 0) return null;
-  // What is done with already is not sent again; of all, the open ones are.
-  const open = !filter.status || filter.status === "open" || filter.status === "all";
+  if (!groups || groups.length === 0) {
+    return (
+      <Card title="By cause">
+        {groups ? (
+          <p className="px-4 py-3 text-soft">No cause: no letter matches.</p>
+        ) : (
+          <SkeletonRows rows={1} />
+        )}
+      </Card>
+    );
+  }
+  // Those of the state that is looked at; of all only the open ones, since the others are decided.
+  const decided = STATES.find((status) => status === filter.status);
   const selection = (group: Group): Selection => ({
     filter: {
+      ...(decided ? { status: decided } : {}),
       class: group.class,
       code: group.code,
       ...(group.type ? { type: group.type } : {}),
@@ -37,6 +54,7 @@ export function Causes({ groups, filter, replay }: CausesProps) {
     <Card title="By cause" aside={refused}>
       <Table
         label="Dead letters by cause"
+        former={former}
         rows={groups}
         id={(row) => `${row.class} ${row.code} ${row.type}`}
         columns={[
@@ -71,9 +89,9 @@ export function Causes({ groups, filter, replay }: CausesProps) {
           {
             head: "Action",
             cell: (row) => (
-              <Button disabled={!!refused || !open} onClick={() => replay(selection(row))}>
+              <Button disabled={!!refused || former} onClick={() => replay(selection(row))}>
                 <RotateCcw size={14} aria-hidden />
-                Replay
+                {filter.status === "all" ? "Replay the open" : "Replay"}
               </Button>
             ),
           },

@@ -18,6 +18,7 @@ export function DeadLetters() {
   const { letter: open, ...filter } = useSearch({ from: "/shell/dead-letters" });
   const navigate = useNavigate({ from: "/dead-letters" });
   const query = useInfiniteQuery({ ...letters(filter), placeholderData: keepPreviousData });
+  const former = query.isPlaceholderData;
   const [replaying, setReplaying] = useState<Selection>();
   const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
   const show = (letter?: string) => void navigate({ search: (search) => ({ ...search, letter }) });
@@ -26,18 +27,25 @@ export function DeadLetters() {
     <>
       <PageHead
         title="Dead letters"
-        lead="Events that were taken and that MongoDB refused. They are kept for good until someone decides."
+        lead="Events that were taken and that MongoDB refused. They are kept for good, and can be sent again."
       />
       <div className="flex flex-col gap-4">
-        <Causes groups={query.data?.pages[0]?.groups ?? []} filter={filter} replay={setReplaying} />
+        {(query.data || !query.error) && (
+          <Causes
+            groups={query.data && (query.data.pages[0]?.groups ?? [])}
+            former={former}
+            filter={filter}
+            replay={setReplaying}
+          />
+        )}
         <Card>
-          <LetterFilterBar key={JSON.stringify(filter)} filter={filter} />
+          <LetterFilterBar filter={filter} />
           <Loaded
             query={query}
             what="dead letters"
             skeleton={<SkeletonRows rows={8} />}
             isEmpty={() => rows.length === 0}
-            empty={filtered ? <NoMatch /> : <None />}
+            empty={former ? <SkeletonRows rows={8} /> : filtered ? <NoMatch /> : <None />}
           >
             {() => (
               <>
@@ -46,7 +54,8 @@ export function DeadLetters() {
                   rows={rows}
                   id={(row) => row.id}
                   selected={open}
-                  columns={columns(show)}
+                  columns={columns(show, former)}
+                  former={former}
                 />
                 <More query={query} shown={rows.length} one="dead letter" />
               </>
@@ -62,7 +71,7 @@ export function DeadLetters() {
 
 const STATES: Record<string, State> = { open: "warn", replayed: "ok", discarded: "off" };
 
-const columns = (show: (id: string) => void): Column<DeadLetter>[] => [
+const columns = (show: (id: string) => void, former: boolean): Column<DeadLetter>[] => [
   { head: "Failed", cell: (row) => <When at={row.lastFailedAt} /> },
   { head: "State", cell: (row) => <Status state={STATES[row.status] ?? "unknown"}>{row.status}</Status> },
   {
@@ -70,6 +79,7 @@ const columns = (show: (id: string) => void): Column<DeadLetter>[] => [
     cell: (row) => (
       <button
         type="button"
+        disabled={former}
         onClick={() => show(row.id)}
         className="max-w-56 truncate text-left font-mono text-xs text-accent underline"
       >

@@ -4,6 +4,7 @@ import { RotateCcw, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, ask } from "@/api/client";
 import { useRefusal } from "@/api/may";
+import { words } from "@/api/problem";
 import { letter, type Selection } from "@/api/queries";
 import { bytes, counted } from "@/lib/format";
 import { Button } from "@/ui/Button";
@@ -11,10 +12,13 @@ import { Confirm } from "@/ui/Confirm";
 import { Drawer } from "@/ui/Drawer";
 import { Fact, Facts, Mono } from "@/ui/Facts";
 import { Loaded, SkeletonRows } from "@/ui/Loaded";
-import { Json } from "@/ui/Scroll";
+import { Json, Scroll } from "@/ui/Scroll";
 import { Notice, Status } from "@/ui/Status";
 import { When } from "@/ui/When";
 import { CLASSES } from "./causes";
+
+/** What the API shows of a payload that does not decode. */
+const BASE64_BYTES = 4_096;
 
 interface LetterDrawerProps {
   id: string;
@@ -38,6 +42,7 @@ export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
     },
   });
   const found = query.data;
+  const shown = found?.payload.events.length ?? 0;
   const name = found?.eventId ?? id;
   return (
     <Drawer
@@ -46,13 +51,15 @@ export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
       title={<span className="font-mono text-sm">{name}</span>}
       about="A dead letter"
       actions={
-        found?.status === "open" && (
+        found && (
           <>
             {refused && <Status state="info">{refused}</Status>}
-            <Button look="danger" disabled={!!refused} onClick={() => setAsking(true)}>
-              <Trash2 size={14} aria-hidden />
-              Discard
-            </Button>
+            {found.status === "open" && (
+              <Button look="danger" disabled={!!refused} onClick={() => setAsking(true)}>
+                <Trash2 size={14} aria-hidden />
+                Discard
+              </Button>
+            )}
             <Button look="main" disabled={!!refused} onClick={() => replay({ ids: [id], dryRun: true })}>
               <RotateCcw size={14} aria-hidden />
               Replay
@@ -91,9 +98,28 @@ export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
               </Fact>
               <Fact name="Carries">
                 {counted(data.payload.eventCount, "event")}, {bytes(data.payload.bytes)}
+                {shown > 0 &&
+                  shown < data.payload.eventCount &&
+                  `; the first ${shown} ${shown === 1 ? "is" : "are"} shown`}
               </Fact>
             </Facts>
-            {data.payload.error && <Notice state="bad">It does not decode: {data.payload.error}</Notice>}
+            {data.payload.error && (
+              <Notice state="bad">It does not decode. {words(data.payload.error)}</Notice>
+            )}
+            {data.payload.base64 && (
+              <div>
+                <p className="pb-1 text-soft">
+                  {data.payload.bytes > BASE64_BYTES ? `The first ${bytes(BASE64_BYTES)}` : "All of it"} as
+                  base64:
+                </p>
+                <Scroll
+                  label="Payload as base64"
+                  className="max-h-48 overflow-y-auto rounded-md bg-sunken p-3"
+                >
+                  <pre className="font-mono text-xs break-all whitespace-pre-wrap">{data.payload.base64}</pre>
+                </Scroll>
+              </div>
+            )}
             {data.payload.events.map((event) => (
               <Json key={event.id} value={event} label={`Event ${event.id}`} />
             ))}
@@ -110,8 +136,7 @@ export function LetterDrawer({ id, close, replay }: LetterDrawerProps) {
           confirm={() => discard.mutate()}
           close={() => setAsking(false)}
         >
-          The event will never be stored. The letter itself stays in the list, as discarded, until its
-          retention ends.
+          The event is not stored, unless somebody replays it later. The letter stays, as discarded.
         </Confirm>
       )}
     </Drawer>

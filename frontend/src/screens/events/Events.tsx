@@ -17,19 +17,20 @@ export function Events() {
   const asked = { ...filter, userId: filter.userId ?? "" };
   const query = useInfiniteQuery({ ...events(asked), placeholderData: keepPreviousData });
   const rows = query.data?.pages.flatMap((page) => page.events) ?? [];
+  const former = query.isPlaceholderData;
   const show = (event?: string) => void navigate({ search: (search) => ({ ...search, event }) });
   return (
     <>
       <PageHead
         title="Events of a user"
-        lead="What is stored, newest first. The user is required, so that one shard answers."
+        lead="What is stored, newest first; by its id an event that is queued or dead, too. The user is required, so that one shard answers."
       />
       <Card>
-        <EventFilterBar key={JSON.stringify(filter)} filter={filter} />
+        <EventFilterBar filter={filter} open={open} />
         {asked.userId === "" ? (
           <Empty title="Whose events?">
-            Enter the userId that your program sends. To see one come in now, use “Send an event”, whose user
-            is <code className="font-mono">me</code>.
+            Enter the userId that your program sends, also to find one event by its id. To see one come in
+            now, use “Send an event”, whose user is <code className="font-mono">me</code>.
           </Empty>
         ) : (
           <Loaded
@@ -37,15 +38,7 @@ export function Events() {
             what="events"
             skeleton={<SkeletonRows rows={10} />}
             isEmpty={() => rows.length === 0}
-            empty={
-              <Empty
-                title="No event matches"
-                action={<Button onClick={() => void query.refetch()}>Look again</Button>}
-              >
-                An event that was just sent may still be on its way; one that MongoDB refused is under Dead
-                letters. Otherwise widen the filter or check how the userId is written: case counts.
-              </Empty>
-            }
+            empty={former ? <SkeletonRows rows={10} /> : <NoMatch again={() => void query.refetch()} />}
           >
             {() => (
               <>
@@ -54,7 +47,8 @@ export function Events() {
                   rows={rows}
                   id={(row) => row.id}
                   selected={open}
-                  columns={columns(show)}
+                  columns={columns(show, former)}
+                  former={former}
                 />
                 <More query={query} shown={rows.length} one="event" />
               </>
@@ -67,7 +61,16 @@ export function Events() {
   );
 }
 
-const columns = (show: (id: string) => void) => [
+function NoMatch({ again }: { again: () => void }) {
+  return (
+    <Empty title="No event matches" action={<Button onClick={again}>Look again</Button>}>
+      An event that was just sent may still be on its way, which its id tells; one that MongoDB refused is
+      under Dead letters. Otherwise widen the filter or check how the userId is written: case counts.
+    </Empty>
+  );
+}
+
+const columns = (show: (id: string) => void, former: boolean) => [
   { head: "Happened", cell: (row: StoredEvent) => <When at={row.timestamp} exactly /> },
   {
     head: "Type",
@@ -78,6 +81,7 @@ const columns = (show: (id: string) => void) => [
     cell: (row: StoredEvent) => (
       <button
         type="button"
+        disabled={former}
         onClick={() => show(row.id)}
         className="max-w-72 truncate text-left font-mono text-xs text-accent underline"
       >

@@ -84,9 +84,9 @@ function Arrival({ id }: { id: string }) {
         empty={<Waiting />}
       >
         {(found) => (
-          <div className="flex flex-col gap-4 p-4" aria-live="polite">
+          <div className="flex flex-col gap-4 p-4">
             {found?.state === "stored" ? (
-              <p className="flex items-center gap-2 text-base font-semibold">
+              <p role="status" className="flex items-center gap-2 text-base font-semibold">
                 <CircleCheck size={18} className="text-ok" aria-hidden />
                 Your event is stored.
               </p>

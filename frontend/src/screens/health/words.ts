@@ -1,4 +1,5 @@
 // Health in words. Each line says what is, and if it is not well, what that means and what to do.
+import { words } from "@/api/problem";
 import type { Dependency, Health, Stats } from "@/api/queries";
 import { count, counted, duration, milliseconds, short } from "@/lib/format";
 import { relative } from "@/lib/time";
@@ -19,20 +20,47 @@ const STORES = [
   { name: "MongoDB", key: "mongodb", role: "stored events" },
 ] as const;
 
-/** The whole in one sentence. */
+/** The stores in one sentence. */
 export function summary(health: Health): { state: State; text: string } {
-  const away = STORES.filter((store) => health[store.key].status !== "ok").map((store) => store.name);
-  if (away.length === 0) return { state: "ok", text: "All well: every store answers." };
+  const { refusing, away } = faulty(health);
+  if (refusing.length + away.length === 0) return { state: "ok", text: "Every store answers." };
   const names = away.length > 1 ? `${away.slice(0, -1).join(", ")} and ${away.at(-1)}` : away[0];
-  const lost = "Nothing that was acknowledged is lost.";
-  return { state: "bad", text: `${names} ${away.length > 1 ? "do" : "does"} not answer. ${lost}` };
+  const faults = [
+    ...refusing.map((name) => `${name} refuses events.`),
+    ...(names ? [`${names} ${away.length > 1 ? "do" : "does"} not answer.`] : []),
+  ];
+  return { state: "bad", text: `${faults.join(" ")} Nothing that was acknowledged is lost.` };
 }
+
+/** The whole in a few words: the worst of the stores and of the flow. Without figures it is not known. */
+export function gist(health: Health, figures: Stats | undefined): { state: State; text: string } {
+  const { refusing, away } = faulty(health);
+  const faults = [...refusing.map((name) => `${name} refuses events`), ...away.map((name) => `${name} away`)];
+  if (faults.length > 0) return { state: "bad", text: faults.join(", ") };
+  if (!figures) return { state: "unknown", text: "Figures unknown" };
+  const lines = flow(figures);
+  for (const state of ["bad", "warn", "unknown"] as const) {
+    const worst = lines.find((line) => line.state === state);
+    if (worst) return { state, text: `${worst.name}: ${worst.word}` };
+  }
+  return { state: "ok", text: "All well" };
+}
+
+/** The names of the stores that are not well. */
+function faulty(health: Health): { refusing: string[]; away: string[] } {
+  const those = (is: (status: string) => boolean) =>
+    STORES.filter(({ key }) => is(health[key].status)).map(({ name }) => name);
+  const refuses = (status: string) => status === "refusing";
+  return { refusing: those(refuses), away: those((status) => status !== "ok" && !refuses(status)) };
+}
+
+const WORDS: Record<string, string> = { ok: "answers", refusing: "refuses events" };
 
 export function dependencies(health: Health): Line[] {
   return STORES.map(({ name, key, role }) => {
     const store = health[key];
-    const ok = store.status === "ok";
-    return { name, role, state: ok ? "ok" : "bad", word: ok ? "answers" : "away", text: said(store) };
+    const state = store.status === "ok" ? "ok" : "bad";
+    return { name, role, state, word: WORDS[store.status] ?? "away", text: said(store) };
   });
 }
 
@@ -42,8 +70,10 @@ function said(store: Dependency): string {
     const took = typeof store.latencyMs === "number" ? ` in ${milliseconds(store.latencyMs)}` : "";
     return `Answered ${took.trim() || "last"}, ${age ?? "a moment ago"}.`;
   }
-  const since = age ? `It last answered ${age}. ` : "It has not answered since the API started. ";
-  return `${since}${store.detail ?? ""} Look at its log, and whether it runs.`;
+  const detail = store.detail ? ` ${words(store.detail)}` : "";
+  if (store.status === "refusing") return `It answers and takes no events.${detail}`;
+  const since = age ? `It last answered ${age}.` : "It has not answered since the API started.";
+  return `${since}${detail} Look at its log, and whether it runs.`;
 }
 
 /** What the figures say: queue, workers, dead letters. */
@@ -93,11 +123,12 @@ function workers(live: Maybe, lag: Maybe): Line {
   if (typeof live !== "number")
     return { name, state: "unknown", word: "unknown", text: "Redis did not say who is alive." };
   if (live === 0) {
-    const waits = typeof lag === "number" && lag > 0;
-    const text = waits
-      ? "No worker is alive and events wait. They are safe in Redis; start a worker, or look why none starts."
-      : "No worker is alive, and no event waits for one.";
-    return { name, state: waits ? "bad" : "info", word: "none", text };
+    if (lag === 0)
+      return { name, state: "info", word: "none", text: "No worker is alive, and no event waits for one." };
+    const [state, what] =
+      typeof lag === "number" ? (["bad", "events wait"] as const) : (["warn", "events may wait"] as const);
+    const text = `No worker is alive and ${what}. They are safe in Redis; start a worker, or look why none starts.`;
+    return { name, state, word: "none alive", text };
   }
   return {
     name,

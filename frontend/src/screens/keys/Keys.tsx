@@ -1,5 +1,6 @@
 // API keys: which there are, what each may do, when it was used last.
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useRefusal } from "@/api/may";
@@ -12,6 +13,8 @@ import { More } from "@/ui/More";
 import { Status } from "@/ui/Status";
 import { type Column, Table } from "@/ui/Table";
 import { When } from "@/ui/When";
+import { matches } from "./filter";
+import { KeyFilterBar } from "./KeyFilterBar";
 import { NewKey } from "./NewKey";
 import { Revoke } from "./Revoke";
 
@@ -20,7 +23,9 @@ export function Keys() {
   const refused = useRefusal("Making and revoking");
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Key>();
-  const rows = query.data?.pages.flatMap((page) => page.keys) ?? [];
+  const filter = useSearch({ from: "/shell/keys" });
+  const loaded = query.data?.pages.flatMap((page) => page.keys) ?? [];
+  const rows = loaded.filter((key) => matches(key, filter));
   return (
     <>
       <PageHead
@@ -34,11 +39,12 @@ export function Keys() {
         </Button>
       </PageHead>
       <Card>
+        <KeyFilterBar filter={filter} />
         <Loaded
           query={query}
           what="keys"
           skeleton={<SkeletonRows />}
-          isEmpty={() => rows.length === 0}
+          isEmpty={() => loaded.length === 0}
           empty={
             <Empty
               title="There is no key yet"
@@ -54,13 +60,17 @@ export function Keys() {
         >
           {() => (
             <>
-              <Table
-                label="API keys"
-                rows={rows}
-                id={(row) => row.id}
-                columns={columns(!refused, setRevoking)}
-              />
-              <More query={query} shown={rows.length} one="key" />
+              {rows.length > 0 ? (
+                <Table
+                  label="API keys"
+                  rows={rows}
+                  id={(row) => row.id}
+                  columns={columns(!refused, setRevoking)}
+                />
+              ) : (
+                <Empty title="No key matches">Of the rows loaded none is of this name and state.</Empty>
+              )}
+              <More query={query} shown={rows.length} loaded={loaded.length} one="key" />
             </>
           )}
         </Loaded>

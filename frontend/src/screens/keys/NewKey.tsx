@@ -23,7 +23,8 @@ export function NewKey({ close }: { close: () => void }) {
   const form = useId();
   const create = useMutation({
     mutationFn: (body: components["schemas"]["CreateKey"]) => ask(api.POST("/api/v1/keys", { body })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["keys"] }),
+    // Not waited for: the key is shown whatever the list does.
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ["keys"] }),
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -40,7 +41,8 @@ export function NewKey({ close }: { close: () => void }) {
   return (
     <Drawer
       open
-      close={close}
+      close={() => !create.isPending && close()}
+      held={create.isPending || !!create.data}
       title={create.data ? "Your new key" : "New API key"}
       about={create.data ? (create.data.name ?? "without a name") : "For one program"}
       actions={
@@ -50,7 +52,9 @@ export function NewKey({ close }: { close: () => void }) {
           </Button>
         ) : (
           <>
-            <Button onClick={close}>Cancel</Button>
+            <Button disabled={create.isPending} onClick={close}>
+              Cancel
+            </Button>
             <Button look="main" type="submit" form={form} busy={create.isPending}>
               Make the key
             </Button>

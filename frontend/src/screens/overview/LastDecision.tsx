@@ -25,7 +25,8 @@ export function LastDecision() {
         isEmpty={() => !newest}
         empty={
           <p className="px-4 py-3 text-soft">
-            None yet: the number of workers here is fixed, or was just set.
+            None yet. Under <code className="font-mono">make run</code> with a fixed number of workers there
+            is none.
           </p>
         }
       >

@@ -6,13 +6,13 @@ import { count, milliseconds, short } from "@/lib/format";
 import type { Value } from "@/lib/series";
 import { Sparkline } from "@/ui/Sparkline";
 import { type State, Status } from "@/ui/Status";
+import { When } from "@/ui/When";
 import { certainty } from "./certainty";
 
 export function Tiles({ data, slots }: { data: Stats; slots: number }) {
   const now = data.samples.at(-1);
   const series = (pick: (sample: Sample) => Value) => ({ values: data.samples.map(pick), slots });
-  const latency = data.samples.findLast((sample) => sample.replica.ingestMilliseconds)?.replica
-    .ingestMilliseconds;
+  const measured = data.samples.findLast((sample) => sample.replica.ingestMilliseconds);
   const sure = certainty(now?.lagCertainty);
   const letters = now?.deadLettersOpen;
   return (
@@ -27,19 +27,21 @@ export function Tiles({ data, slots }: { data: Stats; slots: number }) {
       </Tile>
       <Tile
         name="Latency, p95"
-        value={milliseconds(latency?.p95)}
+        value={milliseconds(measured?.replica.ingestMilliseconds?.p95)}
         {...series((s) => s.replica.ingestMilliseconds?.p95)}
       >
-        {latency ? `p50 ${short(latency.p50)}, p99 ${milliseconds(latency.p99)}` : "no request yet"}
+        <Latency sample={measured} now={now} />
       </Tile>
       <Tile name="Lag" value={short(now?.lagEvents)} unit="events" {...series((s) => s.lagEvents)}>
         <Status state={sure.state}>{sure.word}</Status>
       </Tile>
       <Tile name="Workers" value={count(now?.workers)} unit="live" {...series((s) => s.workers)}>
-        {now?.workers === 0 ? (
-          <Status state="warn">none is reading</Status>
-        ) : (
+        {now?.workers !== 0 ? (
           <Link to="/scaling">why so many</Link>
+        ) : now.lagEvents === 0 ? (
+          <Status state="ok">asleep, nothing waits</Status>
+        ) : (
+          <Status state="warn">none is reading</Status>
         )}
       </Tile>
       <Tile
@@ -77,6 +79,22 @@ function Tile({ name, value, unit, values, slots = 1, children }: TileProps) {
         {children}
       </div>
     </section>
+  );
+}
+
+/** The other percentiles, whose they are, and of when where that is not now. */
+function Latency({ sample, now }: { sample: Sample | undefined; now: Sample | undefined }) {
+  const latency = sample?.replica.ingestMilliseconds;
+  if (!latency) return "no request measured";
+  return (
+    <p>
+      p50 {milliseconds(latency.p50)}, p99 {milliseconds(latency.p99)}; of one API replica
+      {sample !== now && (
+        <>
+          , <When at={sample.at} />
+        </>
+      )}
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
 // People: who may sign in, as what, and when they last did.
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useRefusal } from "@/api/may";
@@ -13,7 +14,9 @@ import { type Column, Table } from "@/ui/Table";
 import { When } from "@/ui/When";
 import { ChangePerson } from "./ChangePerson";
 import { DeletePerson } from "./DeletePerson";
+import { matches } from "./filter";
 import { NewPerson } from "./NewPerson";
+import { PersonFilterBar } from "./PersonFilterBar";
 import { ROLES } from "./roles";
 
 export function People() {
@@ -23,7 +26,9 @@ export function People() {
   const [making, setMaking] = useState(false);
   const [changing, setChanging] = useState<User>();
   const [deleting, setDeleting] = useState<User>();
-  const rows = query.data?.pages.flatMap((page) => page.users) ?? [];
+  const filter = useSearch({ from: "/shell/people" });
+  const loaded = query.data?.pages.flatMap((page) => page.users) ?? [];
+  const rows = loaded.filter((person) => matches(person, filter));
   const columns: Column<User>[] = [
     {
       head: "E-mail",
@@ -74,11 +79,12 @@ export function People() {
         </Button>
       </PageHead>
       <Card>
+        <PersonFilterBar filter={filter} />
         <Loaded
           query={query}
           what="people"
           skeleton={<SkeletonRows />}
-          isEmpty={() => rows.length === 0}
+          isEmpty={() => loaded.length === 0}
           empty={
             <Empty
               title="There is nobody yet"
@@ -95,8 +101,12 @@ export function People() {
         >
           {() => (
             <>
-              <Table label="People" rows={rows} id={(row) => row.id} columns={columns} />
-              <More query={query} shown={rows.length} one="person" many="people" />
+              {rows.length > 0 ? (
+                <Table label="People" rows={rows} id={(row) => row.id} columns={columns} />
+              ) : (
+                <Empty title="Nobody matches">Of the rows loaded none is of this address and role.</Empty>
+              )}
+              <More query={query} shown={rows.length} loaded={loaded.length} one="person" many="people" />
             </>
           )}
         </Loaded>

@@ -5,16 +5,24 @@ import { certainty } from "@/screens/overview/certainty";
 import { Card } from "@/ui/Card";
 import { Status } from "@/ui/Status";
 import { When } from "@/ui/When";
+import { isObeyed, isReckoned } from "./reasons";
 
 export function Current({ decision }: { decision: ScalingDecision }) {
   const sure = certainty(decision.certainty);
-  const figures: [string, string, string][] = [
-    ["Workers wanted", counted(decision.desired, "worker"), `of ${decision.current} there were`],
+  const wanted: [string, string, string][] = [
+    [
+      "Workers wanted",
+      counted(decision.desired, "worker"),
+      isObeyed(decision) ? `of ${decision.current} there were` : `only told; there were ${decision.current}`,
+    ],
     [
       "Needed",
       typeof decision.need === "number" ? `${short(decision.need)} workers` : "–",
       "before limits and whole numbers",
     ],
+  ];
+  const figures: [string, string, string][] = [
+    ...(isReckoned(decision) ? wanted : []),
     ["Events that wait", short(decision.backlogEvents), sure.sentence],
     ["The oldest waits", duration(decision.oldestSeconds), "since it was taken"],
     [
@@ -39,6 +47,9 @@ export function Current({ decision }: { decision: ScalingDecision }) {
     >
       <div className="flex flex-wrap items-center gap-3 px-4 pt-4">
         <p className="text-base font-medium first-letter:uppercase">{decision.sentence}</p>
+        {!isObeyed(decision) && (
+          <Status state="info">{isReckoned(decision) ? "only told" : "no workers"}</Status>
+        )}
         <Status state={sure.state}>lag {sure.word}</Status>
       </div>
       <dl className="grid grid-cols-2 gap-x-6 gap-y-4 p-4 md:grid-cols-3 xl:grid-cols-6">

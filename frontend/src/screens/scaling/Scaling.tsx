@@ -8,10 +8,10 @@ import { Notice } from "@/ui/Status";
 import { type Column, Table } from "@/ui/Table";
 import { When } from "@/ui/When";
 import { Current } from "./Current";
-import { LIMITS, REASONS } from "./reasons";
+import { isObeyed, isReckoned, LIMITS, reason } from "./reasons";
 
-/** A decision older than this is history: whoever scales decides every few seconds. */
-export const STALE_SECONDS = 60;
+/** A decision older than this is history: whoever scales decides every `pollPeriodSeconds`, which is 60 at most. */
+const STALE_SECONDS = 150;
 
 export function Scaling() {
   const query = useQuery(scaling);
@@ -63,8 +63,8 @@ const COLUMNS: Column<ScalingDecision>[] = [
   {
     head: "Workers",
     cell: (row) =>
-      row.current === row.desired ? (
-        count(row.desired)
+      !isObeyed(row) || row.current === row.desired ? (
+        count(row.current)
       ) : (
         <span className="font-semibold">
           {row.current} → {row.desired}
@@ -74,14 +74,14 @@ const COLUMNS: Column<ScalingDecision>[] = [
   },
   {
     head: "Reason",
-    cell: (row) => <span className="whitespace-nowrap">{REASONS[row.reason] ?? row.reason}</span>,
+    cell: (row) => <span className="whitespace-nowrap">{reason(row)}</span>,
   },
   {
     head: "In words",
     cell: (row) => (
       <div className="sm:min-w-72">
         <p className="first-letter:uppercase">{row.sentence}</p>
-        {row.clamps.length > 0 && (
+        {isReckoned(row) && row.clamps.length > 0 && (
           <p className="text-xs text-soft">
             Limited by{" "}
             {row.clamps
@@ -101,10 +101,11 @@ function None() {
   return (
     <Card>
       <Empty title="No decision was made yet">
-        The autoscaler decides every few seconds, on Kubernetes and under{" "}
-        <code className="font-mono">make run</code>; where the number of workers is fixed, nothing does. On
-        Kubernetes its last decision also stands in{" "}
-        <code className="font-mono">kubectl describe epl NAME</code>, under status.scaling.
+        On Kubernetes the first one comes once there are workers; the last one also stands in{" "}
+        <code className="font-mono">kubectl describe epl NAME</code>, under status.scaling. Under{" "}
+        <code className="font-mono">make run</code> it comes within seconds, and never while the number of
+        workers is fixed there by <code className="font-mono">--workers</code> or{" "}
+        <code className="font-mono">scaling: Manual</code>.
       </Empty>
     </Card>
   );

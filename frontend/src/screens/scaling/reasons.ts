@@ -1,5 +1,24 @@
 // The law's reasons and limits in words; a reason that is new here is shown by its own name.
-export const REASONS: Record<string, string> = {
+import type { ScalingDecision } from "@/api/queries";
+
+type Told = Pick<ScalingDecision, "mode" | "reason">;
+
+/** Whether the number of workers became what was decided; older releases did not say. */
+export function isObeyed({ mode }: Pick<Told, "mode">): boolean {
+  return !mode || mode === "Lag";
+}
+
+/** Whether what was reckoned is of any use: a pipeline that shall not run has no workers, whatever is reckoned. */
+export function isReckoned({ mode }: Pick<Told, "mode">): boolean {
+  return mode !== "Paused" && mode !== "Stopped";
+}
+
+export function reason(decision: Told): string {
+  if (!isReckoned(decision)) return decision.mode === "Paused" ? "paused" : "stopped";
+  return REASONS[decision.reason] ?? decision.reason;
+}
+
+const REASONS: Record<string, string> = {
   Bounds: "outside the bounds",
   HeldUnknownLag: "held: the lag is unknown",
   Idle: "idle",

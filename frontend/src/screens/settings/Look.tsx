@@ -1,6 +1,5 @@
 // How a person sees the console: the same settings as in the top bar, kept with the account as soon as they are chosen.
 import { useQuery } from "@tanstack/react-query";
-import { words } from "@/api/problem";
 import { settings } from "@/api/queries";
 import { counted } from "@/lib/format";
 import { exact, useNow } from "@/lib/time";
@@ -29,7 +28,7 @@ export function Look() {
 }
 
 function Fields() {
-  const { theme, zone, kept, change, outcome } = usePreferences();
+  const { theme, zone, kept, change } = usePreferences();
   const now = useNow();
   const timeZone = kept?.timeZone ?? "local";
   const pageRows = kept?.pageRows ?? 100;
@@ -86,13 +85,6 @@ function Fields() {
           </Notice>
         </div>
       )}
-      {outcome.error ? (
-        <div className="sm:col-span-2">
-          <Notice state="bad">
-            <strong className="font-semibold">Not kept.</strong> {words(outcome.error)}
-          </Notice>
-        </div>
-      ) : null}
     </div>
   );
 }
