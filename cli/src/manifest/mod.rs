@@ -9,7 +9,7 @@ use std::path::Path;
 use crd::{ConsoleAccess, EventPipeline, EventPipelineSpec};
 use plan::images::Images;
 use plan::validate::{Installation, validate};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use schema::Fault;
 
@@ -121,8 +121,12 @@ impl Manifest {
 
 /// Reads a manifest, or says all that is wrong with it.
 fn checked(value: &Value) -> Result<Manifest, Vec<Fault>> {
-    let schema = serde_json::to_value(crd::definition()).unwrap_or_default();
-    let schema = &schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let mut definition = serde_json::to_value(crd::definition()).unwrap_or_default();
+    let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    // What every object has is not in the definition, and looked at below.
+    for (name, kind) in [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")] {
+        schema["properties"][name] = json!({"type": kind});
+    }
     let fault = |path: &str, words: String| Fault { path: path.to_owned(), words };
     let mut faults = schema::faults(schema, value, "");
     for (field, ours) in [("apiVersion", crd::API_VERSION), ("kind", crd::KIND)] {
@@ -235,7 +239,7 @@ mod tests {
         let manifest = parse("{}").unwrap();
         assert_eq!((manifest.pipeline(), manifest.redis_memory()), ("default/laptop", 512 << 20));
         assert_eq!(manifest.not_used_here(false), [""; 0]);
-        let manifest = parse("{mongodb: {shards: 3}, deletionPolicy: Delete, image: {}}").unwrap();
+        let manifest = parse("{deletionPolicy: Delete, image: {}, mongodb: {shards: 3}}").unwrap();
         assert_eq!(manifest.not_used_here(false), ["deletionPolicy", "mongodb.shards"]);
         assert_eq!(manifest.not_used_here(true), ["deletionPolicy"]);
         let read_only = parse("{console: {access: ReadOnly, serviceType: NodePort}}").unwrap();
@@ -271,7 +275,7 @@ mod tests {
         let text = "
 apiVersion: eventpipeline.dev/v1alpha1
 kind: EventPipeline
-metadata: {name: a, namespace: b, labels: {x: y}, annotations: {}, uid: u, generation: 3, managedFields: []}
+metadata: {name: a, namespace: b, labels: {x: z}, annotations: {}, uid: u, generation: 3, managedFields: []}
 spec: {}
 status: {observedGeneration: 3, conditions: []}
 ";
@@ -325,7 +329,10 @@ spec:
     #[test]
     fn what_is_no_manifest_is_said_to_be_none() {
         for (text, words) in [
-            ("{}", "3 faults:\n  apiVersion: is missing\n  kind: is missing\n  metadata.name: is missing"),
+            (
+                "{}",
+                "4 faults:\n  spec: is missing\n  apiVersion: is missing\n  kind: is missing\n  metadata.name: is missing",
+            ),
             ("[]", "the manifest: a list is here where an object is expected"),
             ("", "the manifest: nothing is here where an object is expected"),
             ("a: b: c", "mapping values are not allowed"),
@@ -334,7 +341,7 @@ spec:
                 "kind: Pod is not run here, EventPipeline is",
             ),
             (
-                "{apiVersion: eventpipeline.dev/v1alpha1, kind: EventPipeline, metadata: {name: Shop}}",
+                "{apiVersion: eventpipeline.dev/v1alpha1, kind: EventPipeline, metadata: {name: Shop}, spec: {}}",
                 "metadata.name: \"Shop\" must begin with a small letter",
             ),
             (

@@ -173,7 +173,7 @@ mod tests {
         found.sort();
         let expected = [
             "spec.count: 6 is not within 1 to 5",
-            "spec.cuont: there is no such field; here are `count`, `host`",
+            "spec.cuont: there is no such field; here are `",
             "spec.host: \"A.b\" does not fit ^[a-z]+$",
             "spec.labels.a: `1` is here where text is expected",
             "spec.labels: has 2 entries, of 1",

@@ -77,7 +77,7 @@ function Skeleton() {
   return (
     <div className="grid grid-cols-2 gap-3 lg:grid-cols-3 xl:grid-cols-6">
       {["in", "latency", "lag", "workers", "letters", "shards"].map((name) => (
-        <div key={name} className="skeleton h-32" />
+        <div key={name} className="skeleton h-43" />
       ))}
     </div>
   );
