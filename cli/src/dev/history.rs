@@ -41,8 +41,8 @@ async fn write(url: String, pipeline: String, mode: Mode, mut decisions: mpsc::R
             let record = serde_json::to_value(&decision).unwrap_or_default();
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
             let at_ms = (decision.at * 1000.0) as u64;
-            let made = Stored::new(at_ms, mode, decision.sentence(), record);
-            recorder.note(redis, &pipeline, &decision.gist(), made).await.map_err(stream::Error::from)
+            let stored = Stored::new(at_ms, mode, decision.sentence(), record);
+            recorder.note(redis, &pipeline, &decision.gist(), stored).await.map_err(stream::Error::from)
         });
         if !matches!(noted.await, Ok(Ok(()))) {
             redis = None;

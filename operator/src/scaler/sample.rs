@@ -79,8 +79,8 @@ impl Sampler {
         let at_ms = (decision.at * 1000.0) as u64;
         let pipeline = valid.names().key();
         let gist = decision.gist();
-        let made = Stored::new(at_ms, mode, decision.sentence(), record);
-        let note = self.told.note(redis, &pipeline, &gist, made);
+        let stored = Stored::new(at_ms, mode, decision.sentence(), record);
+        let note = self.told.note(redis, &pipeline, &gist, stored);
         match tokio::time::timeout(REDIS_TIMEOUT, note).await {
             Ok(Ok(())) => (),
             Ok(Err(error)) => tracing::debug!(pipeline, %error, "a decision was not told"),
