@@ -98,7 +98,7 @@ async fn run(settings: Settings) -> Result<(), String> {
 
     tokio::select! {
         () = stop.cancelled() => (),
-        why = stream::refused(app.redis.clone()) => return Err(why),
+        why = stream::lost(app.redis.clone(), settings.redis_url.clone()) => return Err(why),
     }
     app.draining.store(true, Ordering::Relaxed);
     let drained = tokio::time::timeout(settings.shutdown, async {

@@ -5,17 +5,17 @@ mod bell;
 mod connect;
 pub mod decisions;
 mod growing;
+mod lost;
 mod observe;
-mod refused;
 mod sample;
 mod scripts;
 
 pub use bell::Bell;
 pub use connect::{ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, url_fault};
+pub use lost::lost;
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
-pub use refused::refused;
 pub use sample::{Sample, Sampler};
-pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
+pub use scripts::{Acknowledged, InHand, Swept, acknowledge, hand_back, heartbeat, release, sweep};
 
 /// What went wrong with Redis.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum Error {
     /// Redis is away, refused, or answered too late.
     #[error("Redis: {0}")]
     Redis(#[from] redis::RedisError),
-    /// Redis is set up so that it could throw acknowledged events away.
+    /// Redis is too old, or set up so that it could throw acknowledged events away.
     #[error("{0}")]
     Policy(String),
 }
