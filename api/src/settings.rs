@@ -241,7 +241,7 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
         admin_email: optional(reader.text(
             "ADMIN_EMAIL",
             "",
-            "The first administrator; inserted once, never overwritten",
+            "The first administrator; inserted while there is nobody, never overwritten",
         )),
         admin_password: optional(reader.text("ADMIN_PASSWORD", "", "The first administrator's password")),
         default_rate: limits.events_per_second,
