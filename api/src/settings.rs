@@ -109,7 +109,7 @@ impl Settings {
             "REDIS_PARTITIONS",
             1,
             1..=256,
-            "Streams of the pipeline; more than one only for Redis Cluster",
+            "Streams of the pipeline; one serves any number of workers",
         ) as u32;
         let redis_memory_bytes = reader.number(
             "REDIS_MEMORY_BYTES",
