@@ -33,7 +33,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
         let (parts, body): (_, Body) = request.into_parts();
         let limits =
             Limits { body_bytes_max: BODY_BYTES_MAX, inflated_bytes_max: BODY_BYTES_MAX, ..app.limits };
-        let bytes = body::read(&parts.headers, body, &limits).await?;
+        let (bytes, _share) = body::read(&parts.headers, body, &limits, &app.room).await?;
         parse(&bytes).map(Self)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use accounts::Accounts;
 use axum::Router;
@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::access::Access;
 use crate::console::{self, Console};
+use crate::ingest::room::Room;
 use crate::ingest::{Ingest, Pressure};
 use crate::metrics::Metrics;
 use crate::openapi;
@@ -29,6 +30,10 @@ use crate::settings::{Limits, Settings};
 /// What a Redis says that cannot write to its disk, in words for whoever reads an answer.
 pub const DISK: &str = "Redis cannot write to its disk, most likely because it is full: free some space there, and it goes on by itself";
 
+/// A write that failed makes a process not ready for so long, unless another works before: three looks of a kubelet, so
+/// that they see it. After that it is tried again.
+const WRITE_FAILED_MAX: Duration = Duration::from_secs(6);
+
 /// What the handlers share.
 pub struct App {
     /// `namespace/name`.
@@ -39,6 +44,8 @@ pub struct App {
     pub access: Access,
     /// Limits of requests.
     pub limits: Limits,
+    /// For the bytes of bodies.
+    pub room: Room,
     /// The way into the streams.
     pub ingest: Ingest,
     /// How full Redis is.
@@ -82,6 +89,9 @@ impl App {
         self.serving()?;
         if let Some(why) = self.refusing() {
             return Err(why.into());
+        }
+        if let Some(age) = self.ingest.last_write_failed().filter(|age| *age < WRITE_FAILED_MAX) {
+            return Err(format!("Redis did not take the last write, {} s ago", age.as_secs()));
         }
         match self.pressure.answered() {
             Some((age, _)) if age.as_secs() < 3 => Ok(()),

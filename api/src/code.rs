@@ -109,7 +109,7 @@ codes! {
 
     /// A batch without an event.
     EmptyBatch = "empty_batch", [422], "Send at least one.";
-    /// A batch of more events than are taken at once, or than a minute of the key's rate.
+    /// A batch of more events, or more bytes of them as BSON, than are taken at once, or than a minute of the key's rate.
     TooManyEvents = "too_many_events", [413], "Split the batch.";
     /// Every event of the batch was refused; `errors` says why.
     AllRejected = "all_rejected", [422], "Mend the events.";
@@ -142,7 +142,7 @@ codes! {
     RateLimited = "rate_limited", [429], "Wait for `Retry-After`, or raise the key's rate.";
     /// `desiredState` is Stopped; nothing was queued.
     IngestStopped = "ingest_stopped", [503], "Send the same ids again when it runs.";
-    /// More waits for Redis than this process may hold; nothing was queued.
+    /// Other requests, or what waits for Redis, fill what this process may hold; nothing was queued.
     Overloaded = "overloaded", [503], "Send the same ids again.";
     /// Redis is full and workers are draining it.
     QueueFull = "queue_full", [503], "Send the same ids again; if it lasts, more workers or memory.";

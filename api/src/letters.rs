@@ -295,7 +295,12 @@ pub fn groups<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Group> {
 
 /// The update that closes letters, unless they have failed again since they were read: `attempts` grows with each
 /// failure, and one that failed again is open for another reason.
-pub fn closing(letters: &[Letter], status: Status, by: &str, now: DateTime) -> Vec<(Document, Document)> {
+pub fn closing<'a>(
+    letters: impl IntoIterator<Item = &'a Letter>,
+    status: Status,
+    by: &str,
+    now: DateTime,
+) -> Vec<(Document, Document)> {
     let mut by_attempts: BTreeMap<i32, Vec<Binary>> = BTreeMap::new();
     for letter in letters {
         by_attempts.entry(letter.attempts).or_default().push(letter.id.clone());

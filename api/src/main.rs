@@ -9,6 +9,7 @@ use accounts::Accounts;
 use api::app::{self, App, Shared};
 use api::code;
 use api::console::Console;
+use api::ingest::room::Room;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
 use api::routes::stats::Stats;
@@ -71,15 +72,18 @@ async fn run(settings: Settings) -> Result<(), String> {
     let store = store::connect(&settings.mongodb_uri, &settings.mongodb_database)
         .await
         .map_err(|error| format!("MONGODB_URI: {error}"))?;
-    let ingest = Ingest::start(&settings.pipeline, settings.redis_partitions, &redis);
+    let pressure = Pressure::default();
+    let ingest = Ingest::start(&settings.pipeline, settings.redis_partitions, &redis, &pressure);
     let keys: Vec<Keys> = ingest.all_keys().cloned().collect();
+    pressure.watch(keys.clone(), redis.clone(), memory_bytes);
     let metrics = Metrics::new(&registry);
     let app = Arc::new(App {
         pipeline: settings.pipeline.clone(),
         console: files,
         access: settings.console_access,
         limits: settings.limits,
-        pressure: Pressure::start(keys.clone(), redis.clone(), memory_bytes),
+        room: Room::new(&settings.limits),
+        pressure,
         stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),
         ingest,
         accounts,
@@ -100,7 +104,7 @@ async fn run(settings: Settings) -> Result<(), String> {
 
     tokio::select! {
         () = stop.cancelled() => (),
-        why = stream::refused(app.redis.clone()) => return Err(why),
+        why = stream::lost(app.redis.clone(), settings.redis_url.clone()) => return Err(why),
     }
     app.draining.store(true, Ordering::Relaxed);
     let drained = tokio::time::timeout(settings.shutdown, async {

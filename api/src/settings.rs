@@ -109,7 +109,7 @@ impl Settings {
             "REDIS_PARTITIONS",
             1,
             1..=256,
-            "Streams of the pipeline; more than one only for Redis Cluster",
+            "Streams of the pipeline; one serves any number of workers",
         ) as u32;
         let redis_memory_bytes = reader.number(
             "REDIS_MEMORY_BYTES",
@@ -241,7 +241,7 @@ fn accounts(reader: &mut Reader, pipeline: &str, limits: &Limits) -> AccountsSet
         admin_email: optional(reader.text(
             "ADMIN_EMAIL",
             "",
-            "The first administrator; inserted once, never overwritten",
+            "The first administrator; inserted while there is nobody, never overwritten",
         )),
         admin_password: optional(reader.text("ADMIN_PASSWORD", "", "The first administrator's password")),
         default_rate: limits.events_per_second,

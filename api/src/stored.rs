@@ -128,6 +128,7 @@ mod tests {
             received_ms: 1_700_000_000_001,
             batch_events_max: 1,
             event_bytes_max: 10_000,
+            docs_bytes_max: usize::MAX,
             new_id: &mut new_id,
         };
         let parsed = event::parse::single(body.as_bytes(), &mut context).unwrap();

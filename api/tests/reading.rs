@@ -16,6 +16,7 @@ fn encoded(event: &Value) -> Vec<u8> {
         received_ms: 1_700_000_000_000,
         batch_events_max: 1,
         event_bytes_max: 256 * 1024,
+        docs_bytes_max: usize::MAX,
         new_id: &mut new_id,
     };
     let parsed = event::parse::single(event.to_string().as_bytes(), &mut context).unwrap();
@@ -200,6 +201,34 @@ async fn dead_letters_are_grouped_shown_replayed_and_discarded() {
         api.get("/api/v1/dlq?status=discarded", FIRST_KEY).await.json["items"].as_array().unwrap().len(),
         5
     );
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_fails_after_its_sender_has_gone_gives_each_letter_its_status_back() {
+    let api = Api::start().await;
+    for n in 0..2 {
+        let event = json!({"id": format!("e{n}"), "type": "t", "userId": "u"});
+        bury(&api, &encoded(&event), &format!("mongodb_{n}"), false).await;
+    }
+    let discarded = api.post("/api/v1/dlq/discard", FIRST_KEY, r#"{"filter": {"code": "mongodb_1"}}"#).await;
+    assert_eq!(discarded.json["letters"], 1);
+    let of_status = async |status: &str| {
+        let list = api.get(&format!("/api/v1/dlq?status={status}"), FIRST_KEY).await;
+        list.json["items"].as_array().unwrap().len()
+    };
+    // Redis answers nobody, and the sender goes away while both letters say `replayed`.
+    api.stores.redis.pause();
+    let ask = api.post("/api/v1/dlq/replay", FIRST_KEY, r#"{"filter": {"status": "all"}}"#);
+    tokio::select! {
+        answer = ask => panic!("Redis answered: {}", answer.json),
+        () = api.eventually("both letters are closed", async || of_status("replayed").await == 2) => (),
+    }
+    api.eventually("each is what it was", async || {
+        of_status("replayed").await == 0 && of_status("open").await == 1 && of_status("discarded").await == 1
+    })
+    .await;
+    api.stores.redis.resume();
     api.stop().await;
 }
 

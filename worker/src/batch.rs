@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::backoff;
 use crate::dead_letter::{not_bson, refused, undecodable, worker_died};
 use crate::in_hand::Delivery;
-use crate::insert::GaveUp;
+use crate::insert::{GaveUp, Untold};
 use crate::partition::Partition;
 
 /// So many workers must have died on an event, alone, before it is given up: one may have been killed by chance.
@@ -158,7 +158,8 @@ async fn store_together(
 }
 
 /// Event by event, with a marker in Redis that says which one is being tried: who finds the marker knows that a
-/// worker died on that event alone, and how many did before. Any answer of MongoDB, and any "not now", clears it.
+/// worker died on that event alone, and how many did before. Any answer of MongoDB, any "not now", and being told to
+/// stop clears it.
 async fn alone(
     partition: &Partition,
     delivery: &Delivery,
@@ -207,10 +208,12 @@ async fn try_until_answered(
     let mut attempt = 0;
     loop {
         partition.try_alone(entry, index, deaths).await;
-        let tried = partition.inserter.try_one(document.clone(), &partition.breaker).await;
+        let tried = partition.inserter.try_one(document.clone(), &partition.breaker, give_up).await;
         partition.tried(entry).await;
-        if let Ok(fault) = tried {
-            return Ok(fault);
+        match tried {
+            Ok(fault) => return Ok(fault),
+            Err(Untold::GaveUp) => return Err(GaveUp),
+            Err(Untold::NotNow) => (),
         }
         tokio::select! {
             () = backoff::wait(attempt) => attempt += 1,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::in_hand::Delivery;
 use crate::partition::Partition;
-use crate::reader::{Entries, deliver};
+use crate::reader::{Entries, Fields, deliver};
 
 /// Frames of one claim: as many as one read.
 const CLAIM_FRAMES: usize = 16;
@@ -41,10 +41,8 @@ pub async fn run(partition: Arc<Partition>, out: mpsc::Sender<Delivery>, stop: C
         }
         match claim(&partition, &mut redis, &mut cursor).await {
             Ok(frames) => {
-                for (entry, fields, deliveries) in frames {
-                    if !deliver(&partition, &out, entry, fields, deliveries).await {
-                        return;
-                    }
+                if !deliver(&partition, &out, frames).await {
+                    return;
                 }
             }
             Err(error) => tracing::debug!(%error, "claiming failed"),
@@ -62,7 +60,7 @@ pub async fn beat(partition: &Partition, redis: &mut ConnectionManager) -> redis
     Ok(())
 }
 
-type Claimed = Vec<(String, Vec<(String, Vec<u8>)>, u64)>;
+type Claimed = Vec<(String, Fields, u64)>;
 
 async fn claim(
     partition: &Partition,

@@ -5,7 +5,7 @@ use store::{DeadLetter, EventFault, Place, Reason, write_dead_letter};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff;
-use crate::insert::{GaveUp, Sink};
+use crate::insert::{CALL_TIMEOUT, GaveUp, Sink, no_answer};
 use crate::metrics::ClassLabel;
 use crate::partition::Partition;
 
@@ -77,11 +77,20 @@ impl Partition {
         let Sink::MongoDb(store) = &self.inserter.sink else { return Ok(()) };
         let mut attempt = 0;
         // Whatever the error says: there is no third place for the event, so it stays in the stream until this works.
-        while let Err(error) = write_dead_letter(store, &letter).await {
+        loop {
+            let writing = tokio::time::timeout(CALL_TIMEOUT, write_dead_letter(store, &letter));
+            let error = tokio::select! {
+                written = writing => match written {
+                    Ok(Ok(())) => break,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => no_answer(),
+                },
+                () = give_up.cancelled() => return Err(GaveUp),
+            };
             self.metrics.sink_errors.inc();
-            self.breaker.failed(&error.to_string());
+            self.breaker.failed(&error);
             if attempt == 0 {
-                tracing::warn!(%error, "a dead letter could not be written; trying again");
+                tracing::warn!(error, "a dead letter could not be written; trying again");
             }
             tokio::select! {
                 () = backoff::wait(attempt) => attempt += 1,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::keys::GROUP;
 use tokio_util::sync::CancellationToken;
 
 use crate::claim::beat;
@@ -42,32 +41,13 @@ pub async fn hand_back(partition: &Partition) {
 
 async fn free(partition: &Partition) -> redis::RedisResult<usize> {
     let mut redis = partition.redis.clone();
-    let frames = &partition.keys.frames;
-    let own: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
-        .arg(frames)
-        .arg(GROUP)
-        .arg("-")
-        .arg("+")
-        .arg(HANDED_BACK_MAX)
-        .arg(&partition.name)
-        .query_async(&mut redis)
-        .await?;
-    if !own.is_empty() {
-        // Claimed by itself, but as if idle for an hour: the next XAUTOCLAIM of anybody takes them. JUSTID: a
-        // roll-out does not count as a delivery.
-        let mut claim = redis::cmd("XCLAIM");
-        claim.arg(frames).arg(GROUP).arg(&partition.name).arg(0);
-        own.iter().for_each(|(entry, ..)| {
-            claim.arg(entry);
-        });
-        claim.arg("IDLE").arg(3_600_000).arg("JUSTID");
-        let _: redis::Value = claim.query_async(&mut redis).await?;
-    }
+    let handed_back =
+        stream::hand_back(&mut redis, &partition.keys, &partition.name, HANDED_BACK_MAX).await?;
     stream::release(&mut redis, &partition.keys, Some(&partition.name), Duration::ZERO).await?;
     redis::pipe()
         .del(partition.keys.worker(&partition.name))
         .zrem(partition.keys.workers(), &partition.name)
         .query_async::<()>(&mut redis)
         .await?;
-    Ok(own.len())
+    Ok(handed_back)
 }

@@ -85,8 +85,8 @@ async fn run(settings: Settings) -> Result<(), String> {
     });
     let give_up = CancellationToken::new();
     let partitions = TaskTracker::new();
-    let mut refusals = JoinSet::new();
-    refusals.spawn(stream::refused(redis.clone()));
+    let mut lost = JoinSet::new();
+    lost.spawn(stream::lost(redis.clone(), settings.redis_url.clone()));
     for n in 0..settings.redis_partitions {
         let Some(blocking) = wait_for("Redis", &stop, || async {
             stream::connect_blocking(&settings.redis_url, BLOCK)
@@ -97,7 +97,7 @@ async fn run(settings: Settings) -> Result<(), String> {
         else {
             return Ok(());
         };
-        refusals.spawn(stream::refused(blocking.clone()));
+        lost.spawn(stream::lost(blocking.clone(), settings.redis_url.clone()));
         let partition = Arc::new(Partition {
             keys: Keys::new(&settings.pipeline, n),
             name: settings.name.clone(),
@@ -117,7 +117,7 @@ async fn run(settings: Settings) -> Result<(), String> {
 
     tokio::select! {
         () = stop.cancelled() => (),
-        Some(Ok(why)) = refusals.join_next() => return Err(why),
+        Some(Ok(why)) = lost.join_next() => return Err(why),
     }
     started.store(false, Ordering::Relaxed);
     if tokio::time::timeout(settings.shutdown, partitions.wait()).await.is_err() {

@@ -81,8 +81,12 @@ impl Settings {
             )
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let redis_url = reader.redis(stream::url_fault);
-        let redis_partitions =
-            reader.number("REDIS_PARTITIONS", 1, 1..=256, "Streams of the pipeline") as u32;
+        let redis_partitions = reader.number(
+            "REDIS_PARTITIONS",
+            1,
+            1..=256,
+            "Streams of the pipeline; one serves any number of workers",
+        ) as u32;
         let sink = reader.choice(
             "SINK",
             &["mongodb", "none"],

@@ -1,4 +1,4 @@
-//! A request's body: read within its time, inflated within its limit, and nothing trusted.
+//! A request's body: read within its time, inflated within its limit and its room, and nothing trusted.
 
 use std::io::Read;
 
@@ -10,6 +10,8 @@ use http_body_util::BodyExt;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::settings::Limits;
+
+use super::room::{Room, Share};
 
 /// Bodies above this are inflated on a thread for blocking work: inflating 20 MiB takes 100 ms.
 const INFLATE_INLINE_BYTES: usize = 64 * 1024;
@@ -28,12 +30,21 @@ enum Encoding {
     Zstd,
 }
 
-/// Reads the body of a request that must be JSON.
-pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+/// Packed JSON is expected to unpack to this many times its size.
+const INFLATED_TIMES: usize = 4;
+
+/// Reads the body of a request that must be JSON; the share of the room is held for as long as its bytes are.
+pub async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    limits: &Limits,
+    room: &Room,
+) -> Result<(Bytes, Share), Problem> {
     must_be_json(headers)?;
     let encoding = encoding(headers)?;
-    let collected =
-        tokio::time::timeout(limits.body_timeout, collect(headers, &mut body, limits.body_bytes_max));
+    let mut share = room.share();
+    let collected = collect(headers, &mut body, limits.body_bytes_max, &mut share);
+    let collected = tokio::time::timeout(limits.body_timeout, collected);
     let collected = collected.await.map_err(|_| {
         let seconds = limits.body_timeout.as_secs();
         let detail = format!("the body did not arrive within {seconds} s; nothing was queued");
@@ -45,9 +56,9 @@ pub async fn read(headers: &HeaderMap, mut body: Body, limits: &Limits) -> Resul
     let wire = collected?;
     let inflated_max = limits.inflated_bytes_max;
     match encoding {
-        Encoding::Identity => Ok(wire),
-        encoding if wire.len() <= INFLATE_INLINE_BYTES => inflate(encoding, &wire, inflated_max),
-        encoding => tokio::task::spawn_blocking(move || inflate(encoding, &wire, inflated_max))
+        Encoding::Identity => Ok((wire, share)),
+        encoding if wire.len() <= INFLATE_INLINE_BYTES => inflate(encoding, &wire, inflated_max, share),
+        encoding => tokio::task::spawn_blocking(move || inflate(encoding, &wire, inflated_max, share))
             .await
             .unwrap_or_else(|_| Err(Problem::new(Code::BadEncoding, "the body could not be inflated"))),
     }
@@ -90,7 +101,12 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn collect(
+    headers: &HeaderMap,
+    body: &mut Body,
+    bytes_max: usize,
+    share: &mut Share,
+) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail =
             format!("the body is above {bytes_max} bytes, the most that is taken here; send less at a time");
@@ -103,6 +119,7 @@ async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Resu
     if said.is_some_and(|said| said > bytes_max) {
         return Err(too_large());
     }
+    share.grow(said.unwrap_or(0))?;
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -111,6 +128,8 @@ async fn collect(headers: &HeaderMap, body: &mut Body, bytes_max: usize) -> Resu
         if whole.len() + pieces.len() + data.len() > bytes_max {
             return Err(too_large());
         }
+        // For whoever did not say how much it will be.
+        share.grow_to(whole.len() + pieces.len() + data.len())?;
         if whole.is_empty() && pieces.is_empty() {
             // The usual small body is one piece and is not copied.
             whole = data;
@@ -141,29 +160,55 @@ async fn discard(body: &mut Body, bytes_max: usize) {
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
 }
 
-fn inflate(encoding: Encoding, wire: &[u8], bytes_max: usize) -> Result<Bytes, Problem> {
-    let bad =
-        |_| Problem::new(Code::BadEncoding, "the body is not what its Content-Encoding says, or is cut");
-    let mut out = Vec::with_capacity((wire.len() * 4).min(bytes_max));
-    let limit = bytes_max as u64 + 1;
-    match encoding {
-        Encoding::Identity => out.extend_from_slice(wire),
+fn inflate(
+    encoding: Encoding,
+    wire: &[u8],
+    bytes_max: usize,
+    mut share: Share,
+) -> Result<(Bytes, Share), Problem> {
+    let expected = wire.len().saturating_mul(INFLATED_TIMES);
+    let out = match encoding {
+        Encoding::Identity => wire.to_vec(),
         Encoding::Gzip => {
-            flate2::bufread::MultiGzDecoder::new(wire).take(limit).read_to_end(&mut out).map_err(bad)?;
+            unpack(flate2::bufread::MultiGzDecoder::new(wire), expected, bytes_max, &mut share)?
         }
         Encoding::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(wire).map_err(bad)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(bad)?;
-            decoder.take(limit).read_to_end(&mut out).map_err(bad)?;
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(wire).map_err(|_| bad_encoding())?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|_| bad_encoding())?;
+            unpack(decoder, expected, bytes_max, &mut share)?
+        }
+    };
+    Ok((out.into(), share))
+}
+
+/// All that comes, up to `bytes_max`; room is taken before it is used, and doubled when `expected` was too little.
+fn unpack(
+    mut from: impl Read,
+    expected: usize,
+    bytes_max: usize,
+    share: &mut Share,
+) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::new();
+    loop {
+        // One byte above the limit tells that there is more.
+        let step = expected.max(out.len()).min(bytes_max + 1 - out.len());
+        share.grow(step)?;
+        out.reserve_exact(step);
+        let read = from.by_ref().take(step as u64).read_to_end(&mut out).map_err(|_| bad_encoding())?;
+        if out.len() > bytes_max {
+            let detail = format!(
+                "the body inflates to more than {bytes_max} bytes, the most that is taken here; send less at a time"
+            );
+            return Err(Problem::new(Code::InflatedTooLarge, detail));
+        }
+        if read < step {
+            return Ok(out);
         }
     }
-    if out.len() > bytes_max {
-        let detail = format!(
-            "the body inflates to more than {bytes_max} bytes, the most that is taken here; send less at a time"
-        );
-        return Err(Problem::new(Code::InflatedTooLarge, detail));
-    }
-    Ok(out.into())
+}
+
+fn bad_encoding() -> Problem {
+    Problem::new(Code::BadEncoding, "the body is not what its Content-Encoding says, or is cut")
 }
 
 #[cfg(test)]
@@ -171,6 +216,26 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    fn limits() -> Limits {
+        let second = std::time::Duration::from_secs(1);
+        Limits {
+            body_bytes_max: 1,
+            inflated_bytes_max: 1,
+            batch_events_max: 1,
+            event_bytes_max: 1,
+            body_timeout: second,
+            header_timeout: second,
+            request_timeout: second,
+            connections_max: 1,
+            events_per_second: None,
+            stopped: false,
+        }
+    }
+
+    fn room(bytes: usize) -> Room {
+        Room::of(bytes)
+    }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -181,6 +246,9 @@ mod tests {
     #[test]
     fn gzip_and_zstd_inflate_up_to_the_limit_and_not_a_byte_more() {
         let plain = vec![b'x'; 1000];
+        let inflate = |encoding, wire: &[u8], bytes_max| {
+            inflate(encoding, wire, bytes_max, room(1 << 20).share()).map(|(out, _)| out)
+        };
         for (encoding, wire) in
             [(Encoding::Gzip, gzip(&plain)), (Encoding::Zstd, zstd::encode_all(&plain[..], 1).unwrap())]
         {
@@ -189,5 +257,39 @@ mod tests {
             assert_eq!(inflate(encoding, &wire[..wire.len() - 3], 1000).unwrap_err().code, "bad_encoding");
             assert_eq!(inflate(encoding, b"plainly not", 1000).unwrap_err().code, "bad_encoding");
         }
+    }
+
+    #[test]
+    fn a_body_that_unpacks_to_more_than_there_is_room_for_is_refused_before_it_is_unpacked() {
+        let plain = vec![b'x'; 1 << 20];
+        let (wire, room) = (gzip(&plain), room(300_000));
+        assert!(wire.len() < 10_000);
+        let refused = inflate(Encoding::Gzip, &wire, 2 << 20, room.share()).map(|_| ()).unwrap_err();
+        assert_eq!((refused.status, refused.code), (503, "overloaded"));
+        let (out, share) = inflate(Encoding::Gzip, &gzip(&plain[..100_000]), 2 << 20, room.share()).unwrap();
+        assert_eq!(out.len(), 100_000);
+        assert!((100_000..=200_000).contains(&share.bytes()), "{}", share.bytes());
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_room_before_it_is_read_and_gives_it_back() {
+        let room = room(100_000);
+        let limits = Limits { body_bytes_max: 80_000, ..limits() };
+        let send = |length: Option<usize>, bytes: usize| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+            if let Some(length) = length {
+                headers.insert(header::CONTENT_LENGTH, length.into());
+            }
+            let (room, body) = (room.clone(), Body::from(vec![b' '; bytes]));
+            async move { read(&headers, body, &limits, &room).await.map_err(|problem| problem.code) }
+        };
+        let (first, share) = send(Some(60_000), 60_000).await.unwrap();
+        assert_eq!((first.len(), share.bytes()), (60_000, 60_000));
+        assert_eq!(send(Some(60_000), 0).await.err(), Some("overloaded"), "although not a byte has come yet");
+        assert_eq!(send(None, 60_000).await.err(), Some("overloaded"), "whose length nobody said");
+        assert!(send(Some(2_000), 2_000).await.is_ok());
+        drop(share);
+        assert!(send(None, 60_000).await.is_ok());
     }
 }

@@ -52,6 +52,11 @@ impl Pending {
         self.ids.len() >= FRAME_EVENTS_MAX || self.docs.len() >= FRAME_FLUSH_BYTES
     }
 
+    /// Whether one more event would make it larger than a frame is to be. One that is larger alone has a frame alone.
+    fn has_no_room(&self, doc: &[u8]) -> bool {
+        !self.ids.is_empty() && self.docs.len() + doc.len() > FRAME_FLUSH_BYTES
+    }
+
     /// The document of one slot.
     pub(super) fn doc(&self, slot: usize) -> &[u8] {
         let from = slot.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -78,6 +83,9 @@ impl Buffer {
         if let Some((flight, slot)) = self.on_their_way.get(&id) {
             return Ticket { flight: Arc::clone(flight), slot: *slot, first: false };
         }
+        if self.open.as_ref().is_some_and(|open| open.has_no_room(doc)) {
+            self.full.extend(self.open.take());
+        }
         let open = self.open.get_or_insert_with(|| Pending::new(now, false));
         let slot = open.push(id, doc, received_ms);
         let flight = Arc::clone(&open.flight);
@@ -99,7 +107,7 @@ impl Buffer {
         let mut tickets = Vec::with_capacity(events.len());
         let mut pending = Pending::new(now, true);
         for (id, doc) in events {
-            if pending.is_full() {
+            if pending.is_full() || pending.has_no_room(doc) {
                 self.full.push_back(std::mem::replace(&mut pending, Pending::new(now, true)));
             }
             let slot = pending.push(*id, doc, received_ms);
@@ -186,5 +194,22 @@ mod tests {
         assert!(buffer.take(1, None).is_none());
         assert_eq!(buffer.take(0, None).unwrap().ids.len(), 1000 - FRAME_EVENTS_MAX);
         assert!(buffer.is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_frame_is_above_its_bytes_but_that_of_one_larger_event() {
+        let mut buffer = Buffer::default();
+        let now = Instant::now();
+        let doc = vec![b'x'; FRAME_FLUSH_BYTES / 3 + 1];
+        for n in 0..5 {
+            buffer.add(id(n), &doc, 5, now);
+        }
+        buffer.add(id(5), &vec![b'x'; FRAME_FLUSH_BYTES + 1], 5, now);
+        let frames: Vec<usize> = std::iter::from_fn(|| buffer.take(0, None)).map(|p| p.ids.len()).collect();
+        assert_eq!(frames, [2, 2, 1, 1]);
+        let replayed: Vec<_> = (0..5).map(|n| (id(n), doc.clone())).collect();
+        assert_eq!(buffer.add_replay(&replayed, 5, now).len(), 5);
+        let frames: Vec<usize> = std::iter::from_fn(|| buffer.take(0, None)).map(|p| p.ids.len()).collect();
+        assert_eq!(frames, [2, 2, 1]);
     }
 }

@@ -7,6 +7,7 @@ pub mod body;
 mod buffer;
 mod flight;
 mod pressure;
+pub mod room;
 mod write;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -29,7 +30,8 @@ pub use pressure::Pressure;
 const LINGER: Duration = Duration::from_millis(3);
 /// Flights of one partition at a time: enough to hide the round trip, few enough that frames fill up.
 const FLIGHTS_MAX: usize = 4;
-/// Bytes that may wait or fly in one partition; past that the process would grow instead of saying no.
+/// Bytes that may wait or fly in one partition; past that the process would grow instead of saying no. A batch that has
+/// more all by itself is taken when nothing waits: told to come again, it would be for ever.
 const BUFFER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Why a request's events were not taken at all.
@@ -46,6 +48,7 @@ struct Shared {
     partitions: Vec<Arc<Partition>>,
     redis: ConnectionManager,
     flushes: TaskTracker,
+    pressure: Pressure,
     last_write: LastWrite,
 }
 
@@ -65,7 +68,7 @@ struct LastWrite {
 
 impl Ingest {
     /// Starts one flusher a partition.
-    pub fn start(pipeline: &str, partitions: u32, redis: &ConnectionManager) -> Self {
+    pub fn start(pipeline: &str, partitions: u32, redis: &ConnectionManager, pressure: &Pressure) -> Self {
         let partition = |n| {
             Arc::new(Partition {
                 keys: Keys::new(pipeline, n),
@@ -78,6 +81,7 @@ impl Ingest {
             partitions: (0..partitions.max(1)).map(partition).collect(),
             redis: redis.clone(),
             flushes: TaskTracker::new(),
+            pressure: pressure.clone(),
             last_write: LastWrite::default(),
         });
         for partition in &shared.partitions {
@@ -144,12 +148,11 @@ impl Ingest {
         self.shared.partitions.iter().map(|partition| &partition.keys)
     }
 
-    /// How long ago Redis last took a write, and whether a write has failed since.
-    pub fn last_write(&self) -> (Option<Duration>, bool) {
+    /// How long ago the last write failed, if none has worked since.
+    pub fn last_write_failed(&self) -> Option<Duration> {
         let last = &self.shared.last_write;
         let (ok, failed) = (last.ok_ms.load(Ordering::Relaxed), last.failed_ms.load(Ordering::Relaxed));
-        let age = (ok > 0).then(|| Duration::from_millis(unix_ms().saturating_sub(ok)));
-        (age, failed > ok)
+        (failed > ok).then(|| Duration::from_millis(unix_ms().saturating_sub(failed)))
     }
 
     /// Waits until nothing is buffered or in flight. The caller bounds the wait.
@@ -177,8 +180,12 @@ impl Partition {
 
     fn room(&self, bytes: usize) -> Result<MutexGuard<'_, Buffer>, Overloaded> {
         let buffer = self.lock();
-        if buffer.bytes() + bytes > BUFFER_BYTES_MAX { Err(Overloaded) } else { Ok(buffer) }
+        if is_too_much(buffer.bytes(), bytes) { Err(Overloaded) } else { Ok(buffer) }
     }
+}
+
+fn is_too_much(waiting: usize, bytes: usize) -> bool {
+    waiting > 0 && waiting + bytes > BUFFER_BYTES_MAX
 }
 
 async fn flush_forever(shared: Arc<Shared>, partition: Arc<Partition>) {
@@ -209,6 +216,9 @@ async fn flush_forever(shared: Arc<Shared>, partition: Arc<Partition>) {
 async fn flush(shared: Arc<Shared>, partition: Arc<Partition>, pending: Pending) {
     let mut redis = shared.redis.clone();
     let landing = write::write(&mut redis, &partition.keys, &pending, unix_ms() / 1000).await;
+    if landing == Err(Failure::Full) {
+        shared.pressure.found_full();
+    }
     let last = &shared.last_write;
     let mark = if landing.is_ok() { &last.ok_ms } else { &last.failed_ms };
     mark.store(unix_ms(), Ordering::Relaxed);
@@ -221,4 +231,16 @@ async fn flush(shared: Arc<Shared>, partition: Arc<Partition>, pending: Pending)
 pub fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_above_the_whole_buffer_is_taken_when_nothing_waits_and_never_told_to_come_again_for_ever() {
+        assert!(!is_too_much(0, BUFFER_BYTES_MAX + 1));
+        assert!(is_too_much(1, BUFFER_BYTES_MAX));
+        assert!(!is_too_much(BUFFER_BYTES_MAX / 2, BUFFER_BYTES_MAX / 2));
+    }
 }

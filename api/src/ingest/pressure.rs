@@ -15,6 +15,9 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_millis(200);
 /// Take again below this share, so that the answer does not flap.
 const EASED_PERCENT: u64 = 85;
+/// What Redis held when it said itself that it is full is believed to be all it can hold for so long; then it is tried
+/// again, since memory may have been added.
+const LEARNED_FOR: Duration = Duration::from_secs(30);
 /// A sender is never told to stay away longer: a guess about the future is not worth more than a minute.
 const RETRY_AFTER_SECONDS_MAX: u64 = 60;
 
@@ -29,14 +32,42 @@ struct State {
     queued_bytes: AtomicU64,
     retry_after_seconds: AtomicU64,
     answered: Mutex<Option<(Instant, Duration)>>,
+    learned: Mutex<Option<Learned>>,
+}
+
+/// That Redis had no room for more although the counters said so.
+#[derive(Clone, Copy)]
+struct Learned {
+    queued_bytes: u64,
+    at: Instant,
 }
 
 impl Pressure {
     /// Polls until the process ends. `memory_bytes` 0 means that Redis has no limit, so only Redis itself says full.
-    pub fn start(keys: Vec<Keys>, redis: ConnectionManager, memory_bytes: u64) -> Self {
-        let pressure = Self::default();
-        tokio::spawn(pressure.clone().poll(keys, redis, memory_bytes));
-        pressure
+    pub fn watch(&self, keys: Vec<Keys>, redis: ConnectionManager, memory_bytes: u64) {
+        tokio::spawn(self.clone().poll(keys, redis, memory_bytes));
+    }
+
+    /// Redis refused a frame for want of memory: what is queued now is as much as it holds.
+    pub fn found_full(&self) {
+        let learned = Learned { queued_bytes: self.queued_bytes(), at: Instant::now() };
+        *self.0.learned.lock().unwrap_or_else(PoisonError::into_inner) = Some(learned);
+        if !self.0.full.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                queued_bytes = learned.queued_bytes,
+                "Redis says that it is full: refusing events"
+            );
+        }
+    }
+
+    /// Bytes of frames that Redis can hold; 0: no limit.
+    fn capacity(&self, memory_bytes: u64, now: Instant) -> u64 {
+        let learned = *self.0.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        match learned.filter(|learned| now.saturating_duration_since(learned.at) < LEARNED_FOR) {
+            Some(learned) if memory_bytes == 0 => learned.queued_bytes,
+            Some(learned) => learned.queued_bytes.min(memory_bytes),
+            None => memory_bytes,
+        }
     }
 
     /// Whether to refuse now.
@@ -80,12 +111,13 @@ impl Pressure {
             let queued = bytes_in.saturating_sub(bytes_out);
             let rate = drain.sample(bytes_out, began);
             self.0.queued_bytes.store(queued, Ordering::Relaxed);
-            let full = is_full(self.is_full(), queued, memory_bytes);
+            let capacity = self.capacity(memory_bytes, began);
+            let full = is_full(self.is_full(), queued, capacity);
             if full != self.is_full() {
                 tracing::warn!(
                     full,
                     queued_bytes = queued,
-                    memory_bytes,
+                    capacity,
                     "Redis is {}",
                     if full { "full: refusing events" } else { "taking events again" }
                 );
@@ -99,7 +131,7 @@ impl Pressure {
                 };
                 tracing::warn!(unwritable, "Redis {what}");
             }
-            let excess = queued.saturating_sub(memory_bytes / 100 * EASED_PERCENT);
+            let excess = queued.saturating_sub(capacity / 100 * EASED_PERCENT);
             self.0.retry_after_seconds.store(retry_after(excess, rate), Ordering::Relaxed);
         }
     }
@@ -133,9 +165,9 @@ fn is_unwritable(persistence: &str) -> bool {
     persistence.lines().any(|line| line.trim() == "aof_last_write_status:err")
 }
 
-fn is_full(was_full: bool, queued: u64, memory: u64) -> bool {
+fn is_full(was_full: bool, queued: u64, capacity: u64) -> bool {
     let percent = if was_full { EASED_PERCENT } else { FULL_PERCENT };
-    memory > 0 && queued >= memory / 100 * percent
+    capacity > 0 && queued >= capacity / 100 * percent
 }
 
 fn retry_after(excess_bytes: u64, drained_per_second: f64) -> u64 {
@@ -180,6 +212,20 @@ mod tests {
         assert!(is_full(true, 850, 1000));
         assert!(!is_full(true, 849, 1000));
         assert!(!is_full(false, u64::MAX, 0), "no limit, never full by the counters");
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_when_redis_says_full_is_its_capacity_for_half_a_minute() {
+        let (pressure, now) = (Pressure::default(), Instant::now());
+        assert_eq!(pressure.capacity(1000, now), 1000);
+        pressure.0.queued_bytes.store(700, Ordering::Relaxed);
+        pressure.found_full();
+        assert!(pressure.is_full());
+        let capacity = pressure.capacity(1000, now);
+        assert_eq!((capacity, pressure.capacity(0, now)), (700, 700));
+        assert!(is_full(true, 700, capacity), "it stays full although 700 of 1,000 are below 90 %");
+        assert!(!is_full(true, 500, capacity), "eased at 85 % of what it held");
+        assert_eq!(pressure.capacity(1000, now + LEARNED_FOR + Duration::from_secs(1)), 1000);
     }
 
     #[test]

@@ -77,7 +77,8 @@ async fn queue(
 }
 
 /// Redis says MISCONF when it cannot write to its disk and OOM when its memory is full; of a transaction that it
-/// discarded it names the commands that it refused, each with one of the two.
+/// discarded it names the commands that it refused, each with its reason. Any other reason (READONLY of a replica, NOPERM)
+/// is no want of room.
 fn failure(error: &redis::RedisError) -> Failure {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -85,7 +86,7 @@ fn failure(error: &redis::RedisError) -> Failure {
         tracing::debug!(%error, "Redis cannot write to its disk");
         return Failure::Disk;
     }
-    if says(&["OOM", "EXECABORT"]) {
+    if says(&["OOM"]) {
         tracing::debug!(%error, "Redis has no room");
         return Failure::Full;
     }

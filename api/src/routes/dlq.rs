@@ -207,22 +207,47 @@ async fn replay(
         }
         good.push(letter);
     }
-    let count = events.len();
+    let (count, groups) = (events.len(), groups(good.iter()));
+    let letters = good.len();
     if !selection.dry_run && count > 0 {
-        let origin = origin(&caller, &headers);
-        // Before they are queued: a worker on which they fail again opens them, and must find them closed. A crash in
-        // between leaves letters that say `replayed` and are not; they can be replayed again.
-        set_status(&app, &good, Status::Replayed, &origin).await?;
-        if let Err(problem) = queue(&app, events).await {
-            set_status(&app, &good, Status::Open, &origin).await?;
-            return Err(problem);
-        }
-        note(&app, &good, "dlq.replay", &origin).await;
+        // On its own, so that it comes to its end when whoever asked has gone; each of its waits has a limit.
+        let replaying = tokio::spawn(queue_again(app, good, events, origin(&caller, &headers)));
+        replaying.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a replay ended in the middle");
+            Err(Problem::new(
+                Code::Internal,
+                "the replay ended in the middle; its letters can be replayed again",
+            ))
+        })?;
     }
-    let groups = groups(good.iter());
-    let done =
-        Done { dry_run: selection.dry_run, letters: good.len(), events: Some(count), groups, skipped, more };
+    let done = Done { dry_run: selection.dry_run, letters, events: Some(count), groups, skipped, more };
     Ok(axum::Json(done))
+}
+
+/// Closes the letters, queues their events, and gives each letter its status back when they were not queued.
+async fn queue_again(
+    app: Shared,
+    letters: Vec<Letter>,
+    events: Vec<(EventId, Vec<u8>)>,
+    origin: accounts::Origin,
+) -> Result<(), Problem> {
+    // Before they are queued: a worker on which they fail again opens them, and must find them closed. A crash in
+    // between leaves letters that say `replayed` and are not; they can be replayed again.
+    let replayed = async {
+        set_status(&app, &letters, Status::Replayed, &origin).await?;
+        queue(&app, events).await
+    };
+    if let Err(problem) = replayed.await {
+        for before in [Status::Open, Status::Replayed, Status::Discarded] {
+            let of_status = letters.iter().filter(|letter| letter.status == before);
+            if let Err(problem) = set_status(&app, of_status, before, &origin).await {
+                tracing::warn!(problem.detail, "letters that were not queued say that they were replayed");
+            }
+        }
+        return Err(problem);
+    }
+    note(&app, &letters, "dlq.replay", &origin).await;
+    Ok(())
 }
 
 /// Give dead letters up. Their payloads stay to be looked at.
@@ -277,7 +302,7 @@ async fn queue(app: &Shared, events: Vec<(EventId, Vec<u8>)>) -> Result<(), Prob
 
 async fn set_status(
     app: &Shared,
-    letters: &[Letter],
+    letters: impl IntoIterator<Item = &Letter>,
     status: Status,
     origin: &accounts::Origin,
 ) -> Result<(), Problem> {

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::app::{DISK, Shared};
 use crate::auth::Caller;
 use crate::code::Code;
+use crate::ingest::room::{BSON_TIMES, Share, overloaded};
 use crate::ingest::{Failure, Outcome, Ticket, body, unix_ms};
 use crate::prefer::Prefer;
 use crate::problem::{ERRORS_LISTED_MAX, Problem, ProblemItem};
@@ -106,6 +107,7 @@ pub struct BatchReply {
 #[derive(Serialize, ToSchema)]
 pub struct ItemReply {
     index: usize,
+    /// The event's id; of a rejected event the sender's, when it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     /// `accepted`, `duplicate`, `rejected` or `retry`.
@@ -135,9 +137,10 @@ async fn one(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request::begin(&app, &caller, &headers, body).await?;
+    let mut request = Request::begin(&app, &caller, &headers, body).await?;
     let parsed =
         parse::single(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
+    request.encoded(&parsed)?;
     let accepted = match parsed.events.first() {
         Some(Ok(accepted)) => accepted,
         Some(Err(reject)) => {
@@ -176,9 +179,10 @@ async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request::begin(&app, &caller, &headers, body).await?;
+    let mut request = Request::begin(&app, &caller, &headers, body).await?;
     let parsed =
         parse::batch(&request.body, &mut request.context(&mut Uuid::now_v7)).map_err(refused_body)?;
+    request.encoded(&parsed)?;
     for reject in parsed.events.iter().filter_map(|event| event.as_ref().err()) {
         app.metrics.reject(Code::from(reject.code).as_str());
     }
@@ -204,6 +208,8 @@ async fn batch(
 struct Request<'a> {
     app: &'a Shared,
     body: Bytes,
+    /// The room that the body and its events take, until the answer.
+    share: Share,
     prefer: Prefer,
     received_ms: u64,
     began: Instant,
@@ -226,9 +232,15 @@ impl<'a> Request<'a> {
         if app.pressure.is_full() {
             return Err(not_queued(app, Failure::Full));
         }
-        let body = body::read(headers, body, &app.limits).await?;
+        let (body, mut share) = body::read(headers, body, &app.limits, &app.room).await?;
+        share.grow(body.len() * BSON_TIMES)?;
         app.metrics.body_bytes.inc_by(body.len() as u64);
-        Ok(Self { app, body, prefer, received_ms: unix_ms(), began })
+        Ok(Self { app, body, share, prefer, received_ms: unix_ms(), began })
+    }
+
+    /// Counts what the events take beyond what was expected of them.
+    fn encoded(&mut self, parsed: &Parsed) -> Result<(), Problem> {
+        self.share.grow(parsed.docs.capacity().saturating_sub(self.body.len() * BSON_TIMES))
     }
 
     fn context<'b>(&self, new_id: &'b mut dyn FnMut() -> Uuid) -> Context<'b> {
@@ -236,6 +248,7 @@ impl<'a> Request<'a> {
             received_ms: self.received_ms.cast_signed(),
             batch_events_max: self.app.limits.batch_events_max,
             event_bytes_max: self.app.limits.event_bytes_max,
+            docs_bytes_max: self.app.limits.inflated_bytes_max * BSON_TIMES,
             new_id,
         }
     }
@@ -249,8 +262,7 @@ impl<'a> Request<'a> {
         }
         within_rate(caller, count)?;
         let Ok(tickets) = self.app.ingest.submit(parsed, good, self.received_ms.cast_signed()) else {
-            let detail = "more is waiting for Redis than this process may hold; send it again";
-            return Err(Problem::unavailable(Code::Overloaded, detail, 1));
+            return Err(overloaded());
         };
         let outcomes = tokio::time::timeout(self.app.limits.request_timeout, outcomes(&tickets)).await;
         let outcomes = outcomes.map_err(|_| {
@@ -308,7 +320,7 @@ fn results(parsed: &Parsed, outcomes: &[Outcome], all: bool) -> Vec<ItemReply> {
     let items = parsed.events.iter().enumerate().filter_map(|(index, event)| match event {
         Err(reject) => Some(ItemReply {
             index,
-            id: None,
+            id: reject.id.clone(),
             status: "rejected",
             code: Some(Code::from(reject.code).as_str()),
             pointer: Some(reject.pointer.clone()),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use accounts::Accounts;
 use api::app::{App, Shared, routers};
 use api::console::Console;
+use api::ingest::room::Room;
 use api::ingest::{Ingest, Pressure};
 use api::metrics::Metrics;
 use api::routes::stats::Stats;
@@ -82,18 +83,21 @@ impl Api {
         let redis = stream::connect(&settings.redis_url).await.unwrap();
         let accounts = Accounts::connect(&settings.accounts, redis.clone()).await.unwrap();
         let store = store::connect(&settings.mongodb_uri, &settings.mongodb_database).await.unwrap();
-        let ingest = Ingest::start(&settings.pipeline, settings.redis_partitions, &redis);
+        let pressure = Pressure::default();
+        let ingest = Ingest::start(&settings.pipeline, settings.redis_partitions, &redis, &pressure);
         let keys: Vec<_> = ingest.all_keys().cloned().collect();
         for keys in &keys {
             stream::ensure_group(&mut redis.clone(), keys).await.unwrap();
         }
+        pressure.watch(keys.clone(), redis.clone(), settings.redis_memory_bytes);
         let metrics = Metrics::new(&service::inside::Metrics::default());
         let app = Arc::new(App {
             pipeline: settings.pipeline.clone(),
             console: Console::load(&settings.console_dir).unwrap(),
             access: settings.console_access,
             limits: settings.limits,
-            pressure: Pressure::start(keys.clone(), redis.clone(), 0),
+            room: Room::new(&settings.limits),
+            pressure,
             stats: Stats::start(keys, redis.clone(), store.clone(), metrics.clone()),
             ingest,
             accounts,

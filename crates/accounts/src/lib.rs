@@ -57,6 +57,7 @@ pub use users::{NewUser, USERS_MAX, UserChange, UserInfo};
 
 use feed::Hub;
 use lookup::{Lookup, Missing};
+use stores::wall_clock;
 
 /// A person signs in again after this, however often the token was renewed: a working day, and no night.
 pub const SESSION_SECONDS_MAX: i64 = 12 * 3_600;
@@ -130,7 +131,7 @@ impl Accounts {
         if !facts.is(&hash) {
             return Err(AuthError::Unknown);
         }
-        facts.used(hub.stores.unix_now() / 1_000);
+        facts.used(wall_clock());
         Ok(facts)
     }
 
@@ -150,7 +151,7 @@ impl Accounts {
     pub async fn renew(&self, token: &str) -> Result<Token, AuthError> {
         let person = self.person(token).await?;
         let tokens::Read { version, since, .. } = self.inner.signer.read(token)?;
-        let now = self.inner.hub.stores.unix_now() / 1_000;
+        let now = wall_clock();
         if now - since > SESSION_SECONDS_MAX {
             return Err(AuthError::Expired);
         }

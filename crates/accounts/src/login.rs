@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::audit::{self, Actor, Origin};
 use crate::passwords::{self, PASSWORD_BYTES_MAX};
 use crate::people::Role;
-use crate::stores::CHANGE_TIMEOUT;
+use crate::stores::{CHANGE_TIMEOUT, wall_clock};
 use crate::users::{UserChange, email};
 use crate::{Accounts, Error, LoginError, Person, Token};
 
@@ -86,7 +86,7 @@ impl Accounts {
         let changed = self.update_user(&origin, candidate.id, change).await?;
         // Another change at the same moment makes a later version: then this token is as dead as all the others.
         let person = Person { id: changed.id, email: changed.email, role: changed.role };
-        let now = self.inner.hub.stores.unix_now() / 1_000;
+        let now = wall_clock();
         Ok(self.inner.signer.sign(person, candidate.token_version + 1, now, now)?)
     }
 
@@ -120,7 +120,7 @@ impl Accounts {
             Ok::<_, Error>(())
         };
         tokio::time::timeout(CHANGE_TIMEOUT, work).await.map_err(Error::from)??;
-        let now = self.inner.hub.stores.unix_now() / 1_000;
+        let now = wall_clock();
         Ok(self.inner.signer.sign(person, token_version, now, now)?)
     }
 }

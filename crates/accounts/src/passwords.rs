@@ -1,8 +1,8 @@
 //! Hashing and checking passwords with argon2id, a few at a time: each takes 19 MiB and tens of milliseconds of a
 //! core, so that logins must never crowd out events.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
@@ -24,7 +24,7 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash("no password has this ha
 
 /// The one place of this process where passwords are worked on.
 pub(crate) struct Passwords {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -33,7 +33,7 @@ impl Passwords {
         // Now, not in the first login that needs it, which would take twice as long as the others. If the thread
         // fails, that login makes it.
         let _ = tokio::task::spawn_blocking(|| LazyLock::force(&NOBODY)).await;
-        Self { turns: Semaphore::new(AT_ONCE_MAX), waiting: AtomicUsize::new(0) }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), waiting: AtomicUsize::new(0) }
     }
 
     /// The PHC string of a password; [`Error::Busy`] when too many wait already.
@@ -55,11 +55,16 @@ impl Passwords {
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let waiting = Waiting::join(&self.waiting)?;
-        let turn = self.turns.acquire().await.map_err(|error| Error::System(error.to_string()))?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|error| Error::System(error.to_string()))?;
         drop(waiting);
-        let result = tokio::task::spawn_blocking(work).await;
-        drop(turn);
-        result.map_err(|error| Error::System(error.to_string()))
+        // The thread goes on when whoever asked has gone away, and so its turn goes with it.
+        let result = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(turn);
+            result
+        });
+        result.await.map_err(|error| Error::System(error.to_string()))
     }
 }
 
@@ -115,6 +120,26 @@ mod tests {
         assert!(!passwords.verify("battery staple".into(), Some(stored)).await.unwrap());
         assert!(!passwords.verify("no password has this hash".into(), None).await.unwrap());
         assert!(!passwords.verify("x".into(), Some("not a hash".into())).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_over_when_the_work_is_and_not_when_whoever_asked_has_gone() {
+        let passwords = std::sync::Arc::new(Passwords::new().await);
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let asking = tokio::spawn({
+            let passwords = std::sync::Arc::clone(&passwords);
+            async move { passwords.work(move || gone.recv().is_ok()).await }
+        });
+        while passwords.turns.available_permits() == AT_ONCE_MAX {
+            tokio::task::yield_now().await;
+        }
+        asking.abort();
+        assert!(asking.await.is_err());
+        assert_eq!(passwords.turns.available_permits(), AT_ONCE_MAX - 1, "it is still being worked on");
+        drop(go);
+        while passwords.turns.available_permits() < AT_ONCE_MAX {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -1,4 +1,6 @@
-//! The first key and the first administrator, from the settings: inserted when absent, never overwritten.
+//! The first key and the first administrator, from the settings: inserted once, never overwritten. A key that was
+//! revoked keeps its row; an administrator is put in only while there is nobody at all, so that one who was deleted, or
+//! has another address by now, does not come back with the password of the settings.
 
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -48,18 +50,17 @@ async fn first_key(connection: &mut PgConnection, text: &str) -> Result<(), Erro
 }
 
 async fn first_admin(connection: &mut PgConnection, email: &str, password: &str) -> Result<(), Error> {
-    let exists: bool = sqlx::query_scalar("select exists (select from users where email = $1)")
-        .bind(email)
-        .fetch_one(&mut *connection)
-        .await?;
-    if exists {
+    let somebody: bool =
+        sqlx::query_scalar("select exists (select from users)").fetch_one(&mut *connection).await?;
+    if somebody {
         return Ok(());
     }
     let hash = passwords::hash_once(password.to_owned()).await?;
     let mut transaction = connection.begin().await?;
     let id = Uuid::now_v7();
     let inserted = sqlx::query(
-        "insert into users (id, email, password_hash, role) values ($1, $2, $3, 'admin') on conflict (email) do nothing",
+        "insert into users (id, email, password_hash, role) select $1, $2, $3, 'admin' \
+         where not exists (select from users) on conflict (email) do nothing",
     )
     .bind(id)
     .bind(email)

@@ -26,7 +26,7 @@ pub struct Settings {
     pub token_minutes: u32,
     /// A key that exists from the start, with all scopes. Inserted once, never overwritten.
     pub first_api_key: Option<String>,
-    /// E-mail of an administrator who exists from the start. Inserted once, never overwritten.
+    /// E-mail of an administrator who exists from the start. Inserted while there is nobody, never overwritten.
     pub admin_email: Option<String>,
     /// The password of that administrator, used only when it is inserted.
     pub admin_password: Option<String>,

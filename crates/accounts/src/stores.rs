@@ -98,7 +98,8 @@ impl Stores {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Unix milliseconds, going on evenly from the start.
+    /// Unix milliseconds, going on evenly from the start; not for what is held against another clock, see
+    /// [`wall_clock`].
     pub(crate) fn unix_now(&self) -> i64 {
         self.start_unix_ms.saturating_add_unsigned(self.now())
     }
@@ -175,6 +176,11 @@ impl Stores {
             error: last.error.clone(),
         }
     }
+}
+
+/// Unix seconds by the clock that tokens are read with. Whatever goes on evenly is behind it after the machine slept.
+pub(crate) fn wall_clock() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// Unix milliseconds.

@@ -54,6 +54,28 @@ async fn the_administrator_of_the_settings_signs_in_and_the_token_says_who() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_administrator_of_the_settings_who_was_renamed_or_deleted_does_not_come_back_at_the_next_start() {
+    let servers = Servers::started().await;
+    let first = servers.ready_process().await;
+    let admin = first.list_users(None, 10).await.unwrap().items.remove(0);
+    let change = UserChange { email: Some("ada@example.com".into()), ..UserChange::default() };
+    first.update_user(&origin(), admin.id, change).await.unwrap();
+    let second = servers.ready_process().await;
+    assert_eq!(second.list_users(None, 10).await.unwrap().items.len(), 1, "renamed");
+    assert!(matches!(
+        login(&second, ADMIN_EMAIL, ADMIN_PASSWORD, 1).await,
+        Err(LoginError::WrongCredentials)
+    ));
+    let other = NewUser { role: Role::Admin, ..viewer("grace@example.com") };
+    second.create_user(&origin(), other).await.unwrap();
+    second.delete_user(&origin(), admin.id).await.unwrap();
+    let third = servers.ready_process().await;
+    let emails: Vec<_> =
+        third.list_users(None, 10).await.unwrap().items.into_iter().map(|user| user.email).collect();
+    assert_eq!(emails, ["grace@example.com"], "deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_an_unknown_and_a_disabled_person_look_the_same_and_take_as_long() {
     let servers = Servers::started().await;
     let accounts = servers.ready_process().await;

@@ -38,7 +38,7 @@ impl Transcoder {
         out: &mut Vec<u8>,
     ) -> JiterResult<Result<Accepted, Reject>> {
         let from = jiter.current_index();
-        self.reset();
+        self.reset(context.event_bytes_max);
         if peek == Peek::Object {
             self.top_level(jiter)?;
         } else {
@@ -50,7 +50,7 @@ impl Transcoder {
         let outcome = self.finish(context, json_bytes, out);
         Ok(outcome.map_err(|(code, pointer, detail)| {
             let place = index.map_or(String::new(), |index| format!("{at}/{index}"));
-            Reject { code, pointer: format!("{place}{pointer}"), detail }
+            Reject { code, pointer: format!("{place}{pointer}"), detail, id: self.fields.id.take() }
         }))
     }
 
@@ -178,16 +178,16 @@ impl Transcoder {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        let fields = std::mem::take(&mut self.fields);
-        let kind = fields.kind.ok_or_else(|| missing("type"))?;
-        let user_id = fields.user_id.ok_or_else(|| missing("userId"))?;
+        let fields = &self.fields;
+        let kind = fields.kind.as_deref().ok_or_else(|| missing("type"))?;
+        let user_id = fields.user_id.as_deref().ok_or_else(|| missing("userId"))?;
         let idempotent = fields.id.is_some();
         let mut made = [0; uuid::fmt::Hyphenated::LENGTH];
         let client_id = match &fields.id {
             Some(id) => id.as_str(),
             None => (context.new_id)().hyphenated().encode_lower(&mut made),
         };
-        let id = EventId::derive(&user_id, client_id);
+        let id = EventId::derive(user_id, client_id);
         let from = out.len();
         let start = w::open(out);
         w::name(out, w::BINARY, "_id");

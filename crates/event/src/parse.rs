@@ -20,6 +20,8 @@ pub struct Context<'a> {
     pub batch_events_max: usize,
     /// Bytes of one event, both as JSON and as BSON: an array of small numbers grows sixfold on the way.
     pub event_bytes_max: usize,
+    /// Bytes of all events of one body as BSON.
+    pub docs_bytes_max: usize,
     /// Makes the id of an event that came without one.
     pub new_id: &'a mut dyn FnMut() -> Uuid,
 }
@@ -170,6 +172,13 @@ fn array(
             .event(jiter, peek, context, at, Some(index), &mut parsed.docs)
             .map_err(|error| syntax(jiter, &error).of_event(at, index))?;
         parsed.events.push(outcome);
+        if parsed.docs.len() > context.docs_bytes_max {
+            let detail = format!(
+                "the events of this batch are above {} bytes as BSON; split it",
+                context.docs_bytes_max
+            );
+            return Err(refuse(BodyCode::TooManyEvents, at, &detail));
+        }
         next = jiter.array_step().map_err(|error| syntax(jiter, &error))?;
     }
     Ok(())
@@ -217,5 +226,5 @@ impl Parsed {
 
 /// The refusal for a value of the wrong kind.
 pub(crate) fn wrong_type(pointer: String, wants: &str) -> Reject {
-    Reject { code: Code::WrongType, pointer, detail: format!("this is {wants}") }
+    Reject { code: Code::WrongType, pointer, detail: format!("this is {wants}"), id: None }
 }

@@ -47,6 +47,8 @@ pub struct Reject {
     pub pointer: String,
     /// What is wrong and what would be right.
     pub detail: String,
+    /// The sender's id, when it could be read.
+    pub id: Option<String>,
 }
 
 /// Appends one reference token, escaped as RFC 6901 asks.

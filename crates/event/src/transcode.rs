@@ -20,11 +20,14 @@ pub(crate) struct Transcoder {
     pub(crate) path: Vec<usize>,
     /// Where the names of all open objects begin and end, for finding one that comes twice.
     names: Vec<(usize, usize)>,
+    /// Above so many bytes of `properties` the rest of the event is not written.
+    bytes_max: usize,
     pub(crate) fault: Option<(Code, String, String)>,
 }
 
 impl Transcoder {
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
         self.properties.clear();
         self.fields = Fields::default();
         self.path.clear();
@@ -99,6 +102,11 @@ impl Transcoder {
 
     /// Writes one value; `kind_at` is where its type byte belongs.
     fn value(&mut self, jiter: &mut Jiter<'_>, peek: Peek, kind_at: usize) -> JiterResult<()> {
+        if self.properties.len() > self.bytes_max {
+            let detail =
+                format!("the event is above {} bytes as BSON, the most that is taken", self.bytes_max);
+            self.fault(Code::EventTooLarge, String::new(), detail);
+        }
         if self.fault.is_some() {
             return jiter.known_skip(peek);
         }

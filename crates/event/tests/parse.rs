@@ -13,6 +13,7 @@ fn with_context<T>(run: impl FnOnce(&mut Context<'_>) -> T) -> T {
         received_ms: NOW,
         batch_events_max: 1000,
         event_bytes_max: 256 * 1024,
+        docs_bytes_max: usize::MAX,
         new_id: &mut || Uuid::from_u128(7),
     })
 }
@@ -273,4 +274,48 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_event_that_grows_too_large_on_the_way_is_written_no_further_and_its_neighbours_are_taken() {
+    // 120 KiB of JSON that would be 900 KiB of BSON.
+    let numbers = vec!["1"; 60_000].join(",");
+    let body = format!(
+        r#"[{{"type":"t","userId":"u","id":"large","properties":{{"n":[{numbers}],"bad":1e999}}}},{{"type":"t","userId":"u"}}]"#
+    );
+    let parsed = with_context(|context| batch(body.as_bytes(), context)).unwrap();
+    let reject = parsed.events[0].as_ref().unwrap_err();
+    assert_eq!((reject.code, reject.pointer.as_str()), (Code::EventTooLarge, "/0"), "{}", reject.detail);
+    assert_eq!(reject.id.as_deref(), Some("large"));
+    assert!(parsed.events[1].is_ok());
+    assert!(parsed.docs.capacity() < 400_000, "nothing of it was kept: {}", parsed.docs.capacity());
+}
+
+#[test]
+fn a_batch_with_more_bson_than_is_taken_is_refused_whole() {
+    let events = vec![r#"{"type":"t","userId":"u","properties":{"n":[1,2,3]}}"#; 100].join(",");
+    let taken = |docs_bytes_max| {
+        with_context(|context| {
+            context.docs_bytes_max = docs_bytes_max;
+            batch(format!("[{events}]").as_bytes(), context)
+        })
+    };
+    let bytes = taken(usize::MAX).unwrap().docs.len();
+    assert!(taken(bytes).is_ok());
+    let refused = taken(bytes - 1).unwrap_err();
+    assert_eq!(refused.code, BodyCode::TooManyEvents);
+    assert!(refused.detail.contains("split"), "{}", refused.detail);
+}
+
+#[test]
+fn a_refused_event_is_told_with_its_id_when_that_could_be_read() {
+    let id = |body: &str| one(body).events[0].clone().expect_err(body).id;
+    assert_eq!(id(r#"{"id":"a","userId":"u"}"#).as_deref(), Some("a"), "a field is missing");
+    assert_eq!(
+        id(r#"{"type":"t","userId":"u","more":1,"id":"b"}"#).as_deref(),
+        Some("b"),
+        "read after the fault"
+    );
+    assert_eq!(id(r#"{"type":"t","userId":"u","id":7}"#), None);
+    assert_eq!(id("7"), None);
 }

@@ -5,23 +5,48 @@ use mongodb::error::{Error, ErrorKind, InsertManyError, RETRYABLE_WRITE_ERROR};
 /// `_id` is there already: for us, success.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// Codes that say "not now" and nothing about the document. They are retried for ever and never counted.
-///
-/// 6 `HostUnreachable`, 7 `HostNotFound`, 8 `UnknownError`, 13 Unauthorized, 18 `AuthenticationFailed`, 24 `LockTimeout`,
-/// 26 `NamespaceNotFound`, 43 `CursorNotFound`, 46 `LockBusy`, 50 `MaxTimeMSExpired`, 63 `StaleShardVersion`,
-/// 64 `WriteConcernTimeout`, 70 `ShardNotFound`, 74 `NodeNotFound`, 82 `NoProgressMade`, 89 `NetworkTimeout`,
-/// 91 `ShutdownInProgress`, 100 `UnsatisfiableWriteConcern`, 112 `WriteConflict`, 117 `ConflictingOperationInProgress`,
-/// 133 `FailedToSatisfyReadPreference`, 150 `StaleEpoch`, 175 `QueryPlanKilled`, 189 `PrimarySteppedDown`,
-/// 202 `NetworkInterfaceExceededTimeLimit`, 226 `OperationCannotBeBatched`, 246 `SnapshotUnavailable`, 249 `StaleChunkHistory`,
-/// 251 `NoSuchTransaction`, 262 `ExceededTimeLimit`, 279 `ClientMetadataMissing`, 317 `ConnectionPoolExpired`,
-/// 334 `TransportSessionClosed`, 358 `InternalTransactionNotSupported`, 365 `TemporarilyUnavailable`,
-/// 384 `ConnectionError`, 391 `ReauthenticationRequired`, 9001 `SocketException`, 10058 legacy not primary, 10107 `NotWritablePrimary`,
-/// 11600 `InterruptedAtShutdown`, 11601 Interrupted, 11602 `InterruptedDueToReplStateChange`, 13388 `StaleConfig`,
-/// 13435 `NotPrimaryNoSecondaryOk`, 13436 `NotPrimaryOrSecondary`, 14031 `OutOfDiskSpace`.
+/// Codes that say "not now" and nothing about the document. They are retried for ever and never counted. Names as in
+/// MongoDB's `src/mongo/base/error_codes.yml`.
 const NOT_NOW: &[i32] = &[
-    6, 7, 8, 13, 18, 24, 26, 43, 46, 50, 63, 64, 70, 74, 82, 89, 91, 100, 112, 117, 133, 150, 175, 189, 202,
-    226, 246, 249, 251, 262, 279, 317, 334, 358, 365, 384, 391, 9001, 10058, 10107, 11600, 11601, 11602,
-    13388, 13435, 13436, 14031,
+    // The way to the server: HostUnreachable, HostNotFound, UnknownError, ReplicaSetNotFound, NodeNotFound, NetworkTimeout,
+    // ShutdownInProgress, PooledConnectionsDropped, ReplicaSetMonitorRemoved, NetworkInterfaceExceededTimeLimit,
+    // DNSHostNotFound, ClientDisconnect, ConnectionPoolExpired, ServiceExecutorInShutdown,
+    // CloseConnectionForShutdownCommand, ConnectionError, PooledConnectionAcquisitionExceededTimeLimit, SocketException
+    6, 7, 8, 71, 74, 89, 91, 145, 199, 202, 230, 279, 317, 333, 372, 384, 407, 9001,
+    // Who may write, which somebody mends: Unauthorized, AuthenticationFailed, AuthenticationRestrictionUnmet,
+    // MechanismUnavailable, UserWritesBlocked, ReauthenticationRequired, AtlasError (over its quota, or paused; reserved)
+    13, 18, 214, 334, 371, 391, 8000,
+    // Locks, time and room: LockTimeout, LockBusy, MaxTimeMSExpired, NoProgressMade, CallbackCanceled, LockFailed,
+    // WriteConflict, QueryPlanKilled, TooManyLocks, AtomicityFailure, ExceededTimeLimit, TooManyLogicalSessions,
+    // TooManyFilesOpen, PreparedTransactionInProgress, InterruptedDueToStorageChange, RetryableTransactionInProgress,
+    // TemporarilyUnavailable, ResourceExhausted, AdmissionQueueOverflow, RateLimitExceeded,
+    // PooledConnectionAcquisitionRejected, IngressRequestRateLimitExceeded, Interrupted, OutOfDiskSpace,
+    // ClientMarkedKilled, RetriableRemoteCommandFailure, InterruptedDueToFCVChange
+    24, 46, 50, 82, 90, 107, 112, 175, 208, 226, 262, 261, 264, 267, 355, 363, 365, 402, 433, 449, 450, 462,
+    11601, 14031, 46841, 91331, 10_045_600,
+    // Write concern: WriteConcernTimeout, UnknownReplWriteConcern, UnsatisfiableWriteConcern
+    64, 79, 100,
+    // The replica set: NotYetInitialized, NotSecondary, ConfigurationInProgress, FailedToSatisfyReadPreference,
+    // ReadConcernMajorityNotAvailableYet, PrimarySteppedDown, ElectionInProgress, LegacyNotPrimary, NotWritablePrimary,
+    // InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary
+    94, 95, 109, 133, 134, 189, 216, 10058, 10107, 11600, 11602, 13435, 13436,
+    // Shards, and what changes about them: NamespaceNotFound, CursorNotFound, StaleShardVersion, ShardNotFound,
+    // ConflictingOperationInProgress, NoConfigPrimary, StaleEpoch, ShardingStateNotInitialized, KeyNotFound (a router has
+    // no keys for cluster times yet), DatabaseDropPending, SnapshotUnavailable, StaleDbVersion, StaleChunkHistory,
+    // NoSuchTransaction, MigrationConflict, MovePrimaryInProgress, ReshardCollectionInProgress,
+    // ReshardingCriticalSectionTimeout, ShardCannotRefreshDueToLocksHeld, InternalTransactionNotSupported,
+    // MigrationBlockingOperationCoordinatorCleaningUp, UpdatesStillPending, AddOrRemoveShardInProgress,
+    // InterruptedDueToReshardingCriticalSection, BackgroundOperationInProgressFor{Database,Namespace}, StaleConfig,
+    // ConfigServerUnreachable
+    26, 43, 63, 70, 117, 149, 150, 203, 211, 215, 246, 249, 250, 251, 272, 319, 338, 342, 343, 358, 406, 412,
+    414, 453, 12586, 12587, 13388, 56846,
+];
+/// Codes with which a document is refused: 0 the driver itself, 2 `BadValue`, 9 `FailedToParse`, 14 `TypeMismatch`,
+/// 15 Overflow, 16 `InvalidLength`, 22 `InvalidBSON`, 52 to 57 names of fields, 61 `ShardKeyNotFound`, 66 `ImmutableField`,
+/// 121 `DocumentValidationFailure`, 238 `NotImplemented` (FerretDB, of a value), 357 `InvalidBSONType`,
+/// 378 `NonConformantBSON`, 10334 `BSONObjectTooLarge`, 17280 an index key too long, 17419 and 17420 a document too large.
+const OF_DOCUMENT: &[i32] = &[
+    0, 2, 9, 14, 15, 16, 22, 52, 53, 54, 55, 56, 57, 61, 66, 121, 238, 357, 378, 10334, 17280, 17419, 17420,
 ];
 /// 1 `InternalError` and 96 `OperationFailed`: of the document or of the server? The message decides.
 const UNCLEAR: &[i32] = &[1, 96];
@@ -87,6 +112,11 @@ fn code_class(code: i32, message: &str) -> Class {
     } else {
         Class::Refused
     }
+}
+
+/// Whether a call that was refused with this code may have been refused for a document in it.
+pub fn is_of_document(code: i32) -> bool {
+    OF_DOCUMENT.contains(&code)
 }
 
 /// The class of any error.
@@ -160,10 +190,19 @@ mod tests {
             (91, "shutting down", Class::Transient),
             (13, "not authorized", Class::Transient),
             (14031, "out of disk space", Class::Transient),
+            (371, "User writes blocked", Class::Transient),
+            (8000, "you are over your space quota", Class::Transient),
+            (250, "chunk history is stale", Class::Transient),
+            (272, "a migration conflicts", Class::Transient),
             (1, "database or disk is full (13)", Class::Transient),
             (1, "unexpected value", Class::Refused),
         ] {
             assert_eq!(code_class(code, message), expected, "{code} {message}");
         }
+    }
+
+    #[test]
+    fn no_code_says_both_not_now_and_never() {
+        assert!(OF_DOCUMENT.iter().all(|code| !NOT_NOW.contains(code)));
     }
 }

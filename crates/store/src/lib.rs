@@ -12,7 +12,7 @@ use bson::{Document, RawDocumentBuf};
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, WriteConcern};
 use mongodb::{Client, Collection, Database};
 
-pub use class::{Class, EventFault, InsertFault, class, insert_fault};
+pub use class::{Class, EventFault, InsertFault, class, insert_fault, is_of_document};
 pub use dead_letter::{DeadLetter, PayloadKind, Place, Reason, Status, write_dead_letter};
 pub use indexes::{Indexes, ensure_indexes};
 pub use words::words;

@@ -3,14 +3,25 @@
 use std::time::Duration;
 
 use event::keys::{BYTES_IN, BYTES_OUT, GROUP, Keys};
+use redis::IntoConnectionInfo;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 
 use crate::Error;
+
+/// The oldest Redis whose XAUTOCLAIM answers with what is gone from the stream, too (its first number of three).
+const MAJOR_VERSION_MIN: u32 = 7;
 
 /// A TCP connection that takes longer is not coming.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A command that takes longer has an unknown outcome; Redis answers in microseconds, an AOF fsync may hold it for seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the other end has not acknowledged for so long breaks the connection, and the manager makes a new one. Without it
+/// the system sends again for a quarter of an hour to a node that is lost: twice `RESPONSE_TIMEOUT`, so that a slow
+/// answer comes first.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// A connection without traffic is asked as often: one that was idle breaks as soon as one that is used.
+const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Tries to reconnect within one command: a restart of Redis takes about a second.
 const RETRIES: usize = 4;
 /// The longest pause between two such tries.
@@ -34,13 +45,23 @@ pub async fn connect_blocking(url: &str, block: Duration) -> Result<ConnectionMa
 }
 
 async fn manager(url: &str, response_timeout: Duration) -> redis::RedisResult<ConnectionManager> {
-    let client = redis::Client::open(url)?;
+    let client = redis::Client::open(url.into_connection_info()?.set_tcp_settings(tcp_settings()))?;
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(response_timeout))
         .set_number_of_retries(RETRIES)
         .set_max_delay(RETRY_PAUSE_MAX);
     ConnectionManager::new_with_config(client, config).await
+}
+
+fn tcp_settings() -> TcpSettings {
+    // Commands are small and answered one by one: waiting to fill a packet would only add latency.
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE));
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(SILENCE_MAX);
+    settings
 }
 
 /// What every service does first: connects, checks the server, makes the group of each partition.
@@ -103,7 +124,28 @@ pub async fn queued_bytes(
     Ok(counters.iter().map(|(came, went)| came.unwrap_or(0).saturating_sub(went.unwrap_or(0))).sum())
 }
 
-/// Reads INFO and refuses a Redis that evicts keys without a TTL: those are the frames.
+impl ServerFacts {
+    /// Why events cannot be kept on this Redis.
+    fn fault(&self) -> Option<String> {
+        let major = self.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major < MAJOR_VERSION_MIN) {
+            return Some(format!(
+                "this is Redis {}, and {MAJOR_VERSION_MIN}.0 or newer is needed: an older one answers otherwise when \
+                 frames of a dead worker are taken over, and they would never be stored; upgrade Redis",
+                self.version
+            ));
+        }
+        self.policy.starts_with("allkeys-").then(|| {
+            format!(
+                "Redis has maxmemory-policy {}, which throws acknowledged events away when memory is short; \
+                 set it to volatile-lru (CONFIG SET maxmemory-policy volatile-lru, and in redis.conf)",
+                self.policy
+            )
+        })
+    }
+}
+
+/// Reads INFO and refuses a Redis that is too old, or evicts keys without a TTL: those are the frames.
 pub async fn check_server(redis: &mut ConnectionManager) -> Result<ServerFacts, Error> {
     let text: String = redis::cmd("INFO").arg("everything").query_async(redis).await?;
     let value = |name: &str| {
@@ -117,12 +159,8 @@ pub async fn check_server(redis: &mut ConnectionManager) -> Result<ServerFacts, 
         version: value("redis_version"),
         unwritable: value("aof_last_write_status") == "err",
     };
-    if facts.policy.starts_with("allkeys-") {
-        return Err(Error::Policy(format!(
-            "Redis has maxmemory-policy {}, which throws acknowledged events away when memory is short; \
-             set it to volatile-lru (CONFIG SET maxmemory-policy volatile-lru, and in redis.conf)",
-            facts.policy
-        )));
+    if let Some(fault) = facts.fault() {
+        return Err(Error::Policy(fault));
     }
     Ok(facts)
 }
@@ -164,5 +202,23 @@ mod tests {
         assert!(facts.takes_no_events(900).unwrap().contains("900 bytes wait in 1000"));
         assert_eq!(ServerFacts { maxmemory: 0, ..facts.clone() }.takes_no_events(u64::MAX), None, "no limit");
         assert!(ServerFacts { unwritable: true, ..facts }.takes_no_events(0).unwrap().contains("disk"));
+    }
+
+    #[test]
+    fn a_redis_that_is_too_old_or_throws_events_away_is_refused_in_words() {
+        let fault = |version: &str, policy: &str| {
+            ServerFacts { policy: policy.into(), version: version.into(), ..ServerFacts::default() }.fault()
+        };
+        assert_eq!(fault("7.0.0", "volatile-lru"), None);
+        assert_eq!(fault("10.2.1", "noeviction"), None);
+        assert!(fault("6.2.14", "volatile-lru").unwrap_or_default().contains("7.0 or newer"));
+        assert!(fault("7.4.1", "allkeys-lru").unwrap_or_default().contains("volatile-lru"));
+    }
+
+    #[test]
+    fn a_connection_whose_other_end_acknowledges_nothing_breaks_before_its_process_is_ended() {
+        assert!(SILENCE_MAX > RESPONSE_TIMEOUT);
+        assert_eq!(tcp_settings().user_timeout(), Some(SILENCE_MAX));
+        assert!(tcp_settings().keepalive().is_some());
     }
 }

@@ -5,8 +5,8 @@ mod bell;
 mod connect;
 pub mod decisions;
 mod growing;
+mod lost;
 mod observe;
-mod refused;
 mod sample;
 mod scripts;
 
@@ -15,10 +15,10 @@ pub use connect::{
     FULL_PERCENT, ServerFacts, check_server, connect, connect_blocking, ensure_group, prepare, queued_bytes,
     url_fault,
 };
+pub use lost::lost;
 pub use observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
-pub use refused::refused;
 pub use sample::{Sample, Sampler};
-pub use scripts::{Acknowledged, InHand, Swept, acknowledge, heartbeat, release, sweep};
+pub use scripts::{Acknowledged, InHand, Swept, acknowledge, hand_back, heartbeat, release, sweep};
 
 /// What went wrong with Redis.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Error {
     /// Redis is away, refused, or answered too late.
     #[error("Redis: {0}")]
     Redis(#[from] redis::RedisError),
-    /// Redis is set up so that it could throw acknowledged events away.
+    /// Redis is too old, or set up so that it could throw acknowledged events away.
     #[error("{0}")]
     Policy(String),
 }

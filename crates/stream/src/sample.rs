@@ -6,7 +6,7 @@ use event::lag::{Certainty, Lag};
 use redis::aio::ConnectionManager;
 
 use crate::growing::Growing;
-use crate::observe::{PartitionView, observe, oldest_waiting_ms};
+use crate::observe::{PartitionView, WorkerView, observe, oldest_waiting_ms};
 
 /// What Redis tells of a pipeline; the names are those of the autoscaler's observation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -51,23 +51,26 @@ impl Sampler {
             let view = observe(redis, &keys, now_seconds).await?;
             streams.push(Stream { view, oldest_ms: oldest_waiting_ms(redis, &keys).await? });
         }
-        Ok(self.sum(&streams))
+        Ok(self.sum(&streams, now_seconds))
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts below 2^53")]
-    fn sum(&mut self, streams: &[Stream]) -> Sample {
+    fn sum(&mut self, streams: &[Stream], now_seconds: u64) -> Sample {
         let lag = streams.iter().map(|stream| stream.view.lag()).reduce(Lag::plus);
         let lag = lag.unwrap_or(Lag { events: Some(0), certainty: Certainty::Known });
         let total = |pick: fn(&Stream) -> Option<u64>| streams.iter().map(pick).sum::<Option<u64>>();
         let mut workers: Vec<_> = streams.iter().flat_map(|stream| &stream.view.workers).collect();
-        // What a worker says of itself is about all its partitions.
+        // What a worker has in hand it says of each partition; busy time and errors are of all its partitions.
+        let pending: u64 = workers.iter().map(|worker| worker.pending_events).sum();
         workers.sort_by(|a, b| a.name.cmp(&b.name));
         workers.dedup_by(|a, b| a.name == b.name);
-        let pending: u64 = workers.iter().map(|worker| worker.pending_events).sum();
         let waiting = lag.events.filter(|_| lag.certainty != Certainty::Unknown);
         let out = |stream: &Stream| stream.view.facts.events_out.or(stream.view.facts.events_in.map(|_| 0));
-        let busy_ms = self.busy.add(workers.iter().map(|worker| (worker.name.clone(), worker.busy_ms)));
-        let errors = self.errors.add(workers.iter().map(|worker| (worker.name.clone(), worker.sink_errors)));
+        let of_each = |pick: fn(&WorkerView) -> u64| {
+            workers.iter().map(move |worker| (worker.name.clone(), pick(worker))).collect::<Vec<_>>()
+        };
+        let busy_ms = self.busy.add(of_each(|worker| worker.busy_ms), now_seconds);
+        let errors = self.errors.add(of_each(|worker| worker.sink_errors), now_seconds);
         let oldest_ms = streams.iter().filter_map(|stream| stream.oldest_ms).max();
         Sample {
             // In minus out is all that is not done; what workers hold is on its way.
@@ -87,4 +90,29 @@ impl Sampler {
 struct Stream {
     view: PartitionView,
     oldest_ms: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_worker_of_two_partitions_events_in_hand_add_up_and_its_busy_time_counts_once() {
+        let worker = |pending_events, busy_ms| WorkerView {
+            name: "w".into(),
+            pending_events,
+            busy_ms,
+            sink_errors: 1,
+            ..WorkerView::default()
+        };
+        // Each partition is published a moment after the other.
+        let streams = [(300, 2000), (200, 2001)].map(|(pending, busy)| Stream {
+            view: PartitionView { workers: vec![worker(pending, busy)], ..PartitionView::default() },
+            oldest_ms: None,
+        });
+        let sample = Sampler::default().sum(&streams, 0);
+        assert_eq!(sample.pending_events, Some(500.0));
+        assert!(sample.busy_seconds.is_some_and(|seconds| (1.9..2.1).contains(&seconds)), "{sample:?}");
+        assert_eq!(sample.sink_errors, Some(1.0));
+    }
 }

@@ -1,5 +1,6 @@
 //! The Lua scripts as functions. What each keeps true stands at its head, in `scripts/`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ static ACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("script
 static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/heartbeat.lua")));
 static SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/sweep.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/release.lua")));
+
+/// What is handed back looks idle for this long: longer than any time after which a frame counts as abandoned.
+const HANDED_BACK_IDLE_MS: u64 = 3_600_000;
 
 /// A frame in a worker's hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,4 +84,38 @@ pub async fn release(
 ) -> redis::RedisResult<u64> {
     let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     RELEASE.key(&keys.frames).arg(GROUP).arg(consumer.unwrap_or("")).arg(idle).invoke_async(redis).await
+}
+
+/// Frees up to `max` frames that are pending under `consumer`, so that the next XAUTOCLAIM of anybody takes them; answers
+/// how many.
+///
+/// Claimed by itself, but as if idle for an hour. XAUTOCLAIM will count one more delivery, and a roll-out counts as none:
+/// the counter is set one lower, with JUSTID, which does not raise it.
+pub async fn hand_back(
+    redis: &mut ConnectionManager,
+    keys: &Keys,
+    consumer: &str,
+    max: usize,
+) -> redis::RedisResult<usize> {
+    let own: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
+        .arg(&keys.frames)
+        .arg(GROUP)
+        .arg("-")
+        .arg("+")
+        .arg(max)
+        .arg(consumer)
+        .query_async(redis)
+        .await?;
+    let mut by_deliveries: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (entry, _, _, deliveries) in &own {
+        by_deliveries.entry(*deliveries).or_default().push(entry);
+    }
+    for (deliveries, entries) in by_deliveries {
+        let mut claim = redis::cmd("XCLAIM");
+        claim.arg(&keys.frames).arg(GROUP).arg(consumer).arg(0).arg(entries);
+        claim.arg("IDLE").arg(HANDED_BACK_IDLE_MS);
+        claim.arg("RETRYCOUNT").arg(deliveries.saturating_sub(1)).arg("JUSTID");
+        claim.query_async::<redis::Value>(redis).await?;
+    }
+    Ok(own.len())
 }

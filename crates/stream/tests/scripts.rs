@@ -8,7 +8,7 @@ use std::time::Duration;
 use event::keys::{FRAME_FIELD, GROUP, Keys};
 use event::lag::{Certainty, Lag};
 use redis::aio::ConnectionManager;
-use stream::{InHand, acknowledge, ensure_group, heartbeat, observe, release, sweep};
+use stream::{InHand, acknowledge, ensure_group, hand_back, heartbeat, observe, release, sweep};
 
 use server::Server;
 
@@ -220,4 +220,33 @@ async fn a_lag_that_redis_counts_too_high_is_not_believed_when_the_newest_frame_
     redis.write(1, 100).await.unwrap();
     assert_eq!(redis.lag().await, known(10), "one frame, and no other that is not there");
     redis.server.process.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_handed_back_is_claimed_at_once_and_that_counts_as_no_delivery() {
+    let mut redis = redis(None).await;
+    redis.write(3, 100).await.unwrap();
+    let frames = redis.read("a", 3).await;
+    // One of them came twice before: a worker died with it.
+    redis.claim("a", &frames[1].entry).await;
+    for leaving in ["a", "b", "c"] {
+        let freed = hand_back(&mut redis.connection, &redis.keys, leaving, 100).await.unwrap();
+        assert_eq!(freed, 3);
+        let next = if leaving == "a" { "b" } else { "c" };
+        let mut claim = redis::cmd("XAUTOCLAIM");
+        claim.arg(&redis.keys.frames).arg(GROUP).arg(next).arg(30_000).arg("0-0");
+        claim.query_async::<redis::Value>(&mut redis.connection).await.unwrap();
+    }
+    let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
+        .arg(&redis.keys.frames)
+        .arg(GROUP)
+        .arg("-")
+        .arg("+")
+        .arg(10)
+        .query_async(&mut redis.connection)
+        .await
+        .unwrap();
+    let deliveries: Vec<u64> = pending.iter().map(|(.., deliveries)| *deliveries).collect();
+    assert_eq!(deliveries, [1, 2, 1]);
+    assert!(pending.iter().all(|(_, owner, ..)| owner == "c"));
 }

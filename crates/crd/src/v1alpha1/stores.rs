@@ -29,10 +29,10 @@ pub struct External {
 #[x_kube(validation = Rule::new("quantity(self.storageSize).isLessThan(quantity('1Pi'))").message("`storageSize` must be below 1Pi"))]
 #[x_kube(validation = Rule::new("has(self.external) || quantity(self.storageSize).compareTo(quantity(self.memory).add(quantity(self.memory))) >= 0").message("`storageSize` must be at least twice `memory`: rewriting its file needs room for a second one"))]
 pub struct Redis {
-    /// Redis of somebody else, in place of a managed one. Key `url` of the Secret: `redis://` or `rediss://`.
+    /// Redis (7 or newer) of somebody else, in place of a managed one. Key `url` of the Secret: `redis://` or `rediss://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
-    /// Streams of the pipeline. One serves any number of workers; more are for Redis Cluster.
+    /// Streams of the pipeline. One serves any number of workers. No Redis Cluster yet.
     #[serde(default = "number::<1>")]
     #[schemars(range(min = 1, max = 256))]
     pub partitions: i32,

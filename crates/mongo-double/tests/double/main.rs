@@ -8,4 +8,5 @@ mod durability;
 mod faults;
 mod golden;
 mod programs;
+mod retention;
 mod spread;

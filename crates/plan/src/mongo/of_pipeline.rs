@@ -41,6 +41,12 @@ pub fn collections(retention_days: u64) -> Vec<Collection> {
                 Index::expiring("receivedAt", retention_days),
             ],
         ),
-        collection(DEAD_LETTERS, vec![Index::on(&[("status", 1), ("reason.code", 1), ("lastFailedAt", -1)])]),
+        collection(
+            DEAD_LETTERS,
+            vec![
+                Index::on(&[("status", 1), ("reason.code", 1), ("lastFailedAt", -1)]),
+                Index::on(&[("status", 1), ("lastFailedAt", -1), ("_id", -1)]),
+            ],
+        ),
     ]
 }

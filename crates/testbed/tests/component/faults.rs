@@ -165,6 +165,41 @@ async fn sigterm_with_work_in_flight_finishes_or_hands_back_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_told_to_stop_while_mongodb_hangs_hands_its_frames_back_and_that_counts_as_no_delivery() {
+    let options = Options { worker_env: vec![("SHUTDOWN_SECONDS", "2")], ..Options::default() };
+    let mut pipeline = Pipeline::start(options).await;
+    pipeline.processes.stores.mongo.servers.iter().for_each(local::Process::pause);
+    let events: Vec<Event> = (0..10).map(|n| Event::numbered("hang", n)).collect();
+    let (told, _) = pipeline.sender().send(&events).await;
+    assert!(told.iter().all(|told| *told == Told::Acknowledged));
+    let read = eventually(Duration::from_secs(10), async || {
+        pipeline.observe().await.facts.pending_frames.is_some_and(|frames| frames > 0)
+    });
+    assert!(read.await, "{}", pipeline.logs());
+    let status = pipeline.processes.workers[0].stop().await.expect("ends by itself, and waits for no insert");
+    assert!(status.success(), "{status}\n{}", pipeline.logs());
+    let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
+        .arg(pipeline.keys().frames)
+        .arg(event::keys::GROUP)
+        .arg("-")
+        .arg("+")
+        .arg(10)
+        .query_async(&mut pipeline.redis().await)
+        .await
+        .unwrap();
+    assert!(!pending.is_empty());
+    for (_, _, idle_ms, deliveries) in pending {
+        assert!(idle_ms >= 3_600_000 && deliveries == 0, "{idle_ms} ms idle, {deliveries} deliveries");
+    }
+    pipeline.processes.stores.mongo.servers.iter().for_each(local::Process::resume);
+    pipeline.processes.workers[0].start_again().expect("starts again");
+    let mut ledger = Ledger::default();
+    events.iter().for_each(|event| ledger.note(event.event_id(), Told::Acknowledged));
+    assert_eq!(pipeline.prove(&ledger).await.stored, 10);
+    pipeline.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_undecodable_frame_and_poison_events_become_dead_letters_and_their_neighbours_are_stored() {
     let pipeline = Pipeline::start(Options::default()).await;
     let mut redis = pipeline.redis().await;

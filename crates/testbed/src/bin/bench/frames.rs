@@ -20,6 +20,7 @@ fn parsed(part: usize, events: usize) -> impl Iterator<Item = Result<Parsed, Fai
             received_ms: 1,
             batch_events_max: ROUND,
             event_bytes_max: 1 << 18,
+            docs_bytes_max: usize::MAX,
             new_id: &mut new_id,
         };
         Ok(batch(body(part, round, ROUND).as_bytes(), &mut context)?)
