@@ -19,7 +19,7 @@ export function Scaling() {
     <>
       <PageHead
         title="Scaling"
-        lead="The number of workers follows the lag. Each change, and each change of reason, stands here."
+        lead="What the lag asks for, and whether it is obeyed. Each change, and each change of reason, stands here."
       />
       <Loaded
         query={query}
