@@ -121,3 +121,55 @@ async fn run_out(leases: &Api<Lease>, tenure: &mut Tenure, since: Instant) {
         tokio::time::sleep(LOOK.min(left)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::Config;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An API server that gives this answer to every request, or none.
+    async fn api_server(answer: Option<&'static str>) -> Api<Lease> {
+        service::lifecycle::install_tls_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut silent = Vec::new();
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let Some(body) = answer else {
+                    silent.push(connection);
+                    continue;
+                };
+                let _ = connection.read(&mut [0; 4096]).await;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+                let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = connection.write_all(answer.as_bytes()).await;
+            }
+        });
+        Api::namespaced(Client::try_from(Config::new(address.parse().unwrap())).unwrap(), "default")
+    }
+
+    async fn seconds_until_lost(leases: &Api<Lease>, lasts: Duration) -> f64 {
+        let since = Instant::now();
+        let mut tenure = Tenure::new("this", lasts, Duration::ZERO);
+        tokio::time::timeout(Duration::from_secs(20), run_out(leases, &mut tenure, since)).await.unwrap();
+        since.elapsed().as_secs_f64()
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_is_silent_ends_it_with_the_lease_and_not_before() {
+        let took = seconds_until_lost(&api_server(None).await, Duration::from_millis(700)).await;
+        assert!((0.7..3.0).contains(&took), "{took}");
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_another_holds_ends_it_at_once() {
+        let lease = r#"{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "eventpipeline-operator"},
+            "spec": {"holderIdentity": "another", "renewTime": "2026-01-01T12:00:00.000000Z"}}"#;
+        let took = seconds_until_lost(&api_server(Some(lease)).await, Duration::from_secs(15)).await;
+        assert!(took < 10.0, "{took}");
+    }
+}
