@@ -94,13 +94,12 @@ async fn reconcile(pipeline: &EventPipeline, context: &Context) -> Result<Action
     let value = |secret: &str, key: &str| secrets.value(secret, key);
     let trusted = outside.all_trusted() && (valid.spec().mongodb.external.is_some() || mongo.users_stand());
     resources::marks::mark(&valid, &mut objects, value, workload, trusted);
-    let applied = match &secrets.trouble {
-        // Pods that lack a Secret would only fail and start again.
-        Some(_) => apply::Done::default(),
-        None => {
-            let used = outside.redis_used_bytes;
-            apply::objects(&valid, &objects, &live, mongo.progress(), used, context).await?
-        }
+    // Without a Secret pods would only fail and start again.
+    let applied = if secrets.trouble.is_some() {
+        apply::Done::default()
+    } else {
+        let used = outside.redis_used_bytes;
+        apply::objects(&valid, &objects, &live, mongo.progress(), used, context).await?
     };
     let acted = mongo.act(&valid, context).await;
     let waits = applied.waits || !applied.held_back.is_empty();

@@ -31,7 +31,7 @@ pub struct Installation {
     pub images: Images,
     /// Domain of the cluster's Services, mostly `cluster.local`. It goes into MongoDB's configurations for good.
     pub cluster_domain: String,
-    /// Labels by which a Prometheus finds PodMonitors; `None` where the cluster lacks the kind.
+    /// Labels by which a Prometheus finds a `PodMonitor`; `None` where the cluster lacks the kind.
     pub pod_monitors: Option<BTreeMap<String, String>>,
 }
 
