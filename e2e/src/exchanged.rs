@@ -45,8 +45,8 @@ async fn exchange(world: &World, pipeline: &Pipeline, members: &[String; 2]) -> 
         let shards = pipeline.pods(Some("shard")).await?;
         let shard =
             shards.first().ok_or_else(|| Error::Otherwise("there is no pod of a shard".to_owned()))?;
-        let sets = members.each_ref().map(|member| member.trim_end_matches("-0").to_owned());
-        pipeline.kubectl(&["scale", "statefulset", "--replicas=0", &sets[0], &sets[1]], None).await?;
+        let sets = members.each_ref().map(|member| member.strip_suffix("-0").unwrap_or(member));
+        pipeline.kubectl(&["scale", "statefulset", "--replicas=0", sets[0], sets[1]], None).await?;
         until("the shards are down", READY_TIMEOUT, async || {
             let left = pipeline.pods(Some("shard")).await?.len();
             Ok(when(left == 0, || format!("{left} pods")))
