@@ -30,8 +30,8 @@ use crate::settings::{Limits, Settings};
 /// What a Redis says that cannot write to its disk, in words for whoever reads an answer.
 pub const DISK: &str = "Redis cannot write to its disk, most likely because it is full: free some space there, and it goes on by itself";
 
-/// A write that failed makes a process not ready for so long, unless another works before: three looks of a kubelet, so
-/// that they see it. After that it is tried again.
+/// A write that failed makes a process not ready for so long, unless another works before; after that nothing is known
+/// of the next one. Longer than a write may take (`RESPONSE_TIMEOUT`), so that one that fails after the other is seen as one.
 const WRITE_FAILED_MAX: Duration = Duration::from_secs(6);
 
 /// What the handlers share.

@@ -43,8 +43,8 @@ async fn a_redis_that_is_full_before_the_counters_say_so_is_believed_and_taken_f
 
     // A third of it is drained.
     let keys = event::keys::Keys::new(&api.app.pipeline, 0);
-    redis(&api, &["HINCRBY", &keys.counters, "bytes_out", "800000"]).await;
     redis(&api, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    redis(&api, &["HINCRBY", &keys.counters, "bytes_out", "800000"]).await;
     api.eventually("events are taken again", async || {
         api.post("/api/v1/events", FIRST_KEY, r#"{"id": "d", "type": "t", "userId": "u"}"#).await.status
             == 202
