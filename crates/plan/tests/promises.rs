@@ -278,3 +278,17 @@ fn every_selector_selects_its_own_pods_and_no_others() {
         assert_eq!(selected, [object.name.as_str()]);
     }
 }
+
+#[test]
+fn every_store_lets_the_operator_in_where_policies_close_what_is_not_needed() {
+    let policies: Vec<_> = everything()
+        .into_iter()
+        .filter(|(name, object)| name.starts_with("full") && object.kind == Kind::NetworkPolicy)
+        .collect();
+    for store in ["redis", "postgres", "config", "shard", "router"] {
+        let (_, policy) = policies.iter().find(|(_, o)| o.name.ends_with(store)).expect(store);
+        let peers = policy.body["spec"]["ingress"][0]["from"].as_array().expect(store);
+        let operator = json!({"matchLabels": {labels::NAME: labels::MANAGER}});
+        assert!(peers.iter().any(|peer| peer["podSelector"] == operator), "{store}: {peers:?}");
+    }
+}

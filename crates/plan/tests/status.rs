@@ -104,7 +104,7 @@ fn what_is_waited_for_is_named_in_the_order_of_a_start() {
     assert_eq!(says(&of(&seen), types::READY), pair("False", reasons::WAITING_FOR_API));
     let (step, message) = ("AddShards".into(), "add shard b".into());
     seen.mongodb = Mongodb { settled: false, serves: false, step, message, ..seen.mongodb };
-    seen.mongodb.shards[1].state = "NotAdded".into();
+    seen.mongodb.shards[1] = shard(1, "NotAdded");
     let status = of(&seen);
     assert_eq!(says(&status, types::READY), pair("False", reasons::WAITING_FOR_MONGODB));
     assert_eq!(says(&status, types::RECONCILING), pair("True", reasons::BOOTSTRAPPING));

@@ -632,6 +632,7 @@ export interface components {
         ItemReply: {
             code?: string | null;
             detail?: string | null;
+            /** @description The event's id; of a rejected event the sender's, when it could be read. */
             id?: string | null;
             index: number;
             pointer?: string | null;

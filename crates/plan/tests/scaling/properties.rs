@@ -100,17 +100,20 @@ fn period<'a>(run: &'a Run, i: usize, spec: &Spec) -> &'a [Step] {
 fn lowering_keeps_its_limits(run: &Run, i: usize, spec: &Spec) -> Result<(), TestCaseError> {
     let decision = &run.steps[i].decision;
     let steps = period(run, i, spec);
-    let top = steps.iter().map(|s| s.decision.current).max().unwrap_or(0).min(spec.max_replicas);
+    let from = decision.at - f64::from(spec.scale_down.period_seconds);
+    // Exactly a period back, what was decided then is in force since.
+    let in_force = |s: &Step| {
+        let then = s.observation.at <= from && s.observation.at < decision.at;
+        if then { s.decision.desired } else { s.decision.current }
+    };
+    let top = steps.iter().map(in_force).max().unwrap_or(0).min(spec.max_replicas);
     let share = top * (100 - spec.scale_down.max_percent) / 100;
     prop_assert!(decision.desired >= share.min(top.saturating_sub(1)), "{decision:?} from {top}");
     // The last step to zero has a wait of its own.
     if decision.reason != Reason::WentIdle {
         let before = &steps[..steps.len() - 1];
         // The first of them may lie exactly a period back, and that is far enough.
-        let changed = before.iter().filter(|s| {
-            s.decision.is_change()
-                && s.observation.at > decision.at - f64::from(spec.scale_down.period_seconds)
-        });
+        let changed = before.iter().filter(|s| s.decision.is_change() && s.observation.at > from);
         prop_assert_eq!(changed.count(), 0, "no lowering within a period of a change: {:?}", decision);
     }
     Ok(())
