@@ -18,7 +18,7 @@ const INFLATE_INLINE_BYTES: usize = 64 * 1024;
 /// A zstd frame may ask for a window of 2^this bytes; 8 MiB is what the format advises decoders to allow.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Of a body that is too large, this many times the limit is read and thrown away before the answer.
+/// Of a body that is too large, or that there is no room for, this many times the limit is read and thrown away before the answer.
 const DISCARD_TIMES: usize = 4;
 /// And for this long at most.
 const DISCARD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
@@ -50,7 +50,8 @@ pub async fn read(
         let detail = format!("the body did not arrive within {seconds} s; nothing was queued");
         Problem::new(Code::BodyTimeout, detail)
     })?;
-    if collected.as_ref().is_err_and(|problem| problem.code == Code::BodyTooLarge.as_str()) {
+    let unread = [Code::BodyTooLarge.as_str(), Code::Overloaded.as_str()];
+    if collected.as_ref().is_err_and(|problem| unread.contains(&problem.code)) {
         discard(&mut body, limits.body_bytes_max).await;
     }
     let wire = collected?;

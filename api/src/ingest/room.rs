@@ -10,10 +10,11 @@ use crate::code::Code;
 use crate::problem::Problem;
 use crate::settings::Limits;
 
-/// Of all bodies together. Of a pod's 512 MiB the flush buffer has 64, two passwords being hashed 38, and the process
-/// with its caches and connections about 60; what an allocator keeps is left over. Thirteen of the largest bodies that
-/// are not compressed fit, three that are, and thousands of the usual ones.
-const ROOM_BYTES: usize = 200 * 1024 * 1024;
+/// Of all bodies together, a quarter of a pod's 512 MiB. The flush buffer has 64, two passwords being hashed 38, and the
+/// process with its caches and connections about 60; memory that grows is there twice for a moment, and what an allocator
+/// keeps adds as much again. Eight of the largest bodies that are not compressed fit, two that are, and thousands of the
+/// usual ones.
+const ROOM_BYTES: usize = 128 * 1024 * 1024;
 /// JSON is expected to take this many times its bytes as BSON; measured exactly once it is BSON. What a whole batch may
 /// take is bounded by as much, since arrays of small numbers grow sevenfold.
 pub const BSON_TIMES: usize = 2;

@@ -11,6 +11,8 @@ use crate::reject::push_token;
 use crate::transcode::Transcoder;
 use crate::{Code, EventId, ID_BYTES_MAX, Reject, TYPE_BYTES_MAX, USER_ID_BYTES_MAX};
 
+/// Of all fields but `properties`: an id of 128 bytes, type and user of 200, and names, lengths and times.
+const FIELDS_BYTES_MAX: usize = 1024;
 /// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
 const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
@@ -189,6 +191,11 @@ impl Transcoder {
         };
         let id = EventId::derive(user_id, client_id);
         let from = out.len();
+        // A quarter at a time: a large batch that grew on the way would take twice what it needs.
+        let needed = self.properties.len() + FIELDS_BYTES_MAX;
+        if out.capacity() - from < needed {
+            out.reserve_exact(needed.max(from / 4));
+        }
         let start = w::open(out);
         w::name(out, w::BINARY, "_id");
         out.extend_from_slice(&w::length(id.0.len()));
