@@ -42,7 +42,7 @@ pub fn print(pipeline: &Pipeline, data: &Path, key_works: bool, fleet: &Fleet) {
             "  leading `$` in a key, or with an array in an array, become dead letters here; MongoDB takes them. Its"
         );
         println!(
-            "  queries use no index: from about 100,000 events on a look-up takes seconds, then ends with 503."
+            "  queries use no index: with tens of thousands of events a look-up takes seconds, then ends with 503."
         );
     }
     println!("\n  Send an event, and read it back:\n");

@@ -34,8 +34,8 @@ async fn read(server: &Server) -> Read<(State, Option<SetConfig>)> {
     let (config, says_empty) = match server.run("admin", doc! {"replSetGetConfig": 1}, READ_TIME).await {
         Ok(reply) => (Some(parse(&reply)?), false),
         Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => (None, true),
-        // It has one, and is not in it.
-        Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => (None, false),
+        // It has one, and is not in it: its host does not find its own name, or its volume is another set's.
+        Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => (stored(server).await, false),
         Err(fault) => return Err(fault),
     };
     let is = |field: &str| hello.get_bool(field).unwrap_or(false);
@@ -51,6 +51,14 @@ async fn read(server: &Server) -> Read<(State, Option<SetConfig>)> {
         Ok(_) => State::Other,
     };
     Ok((state, config))
+}
+
+/// The configuration as it stands in the member's own database; nothing when it is not shown.
+async fn stored(server: &Server) -> Option<SetConfig> {
+    let find = doc! {"find": "system.replset", "limit": 1, "singleBatch": true};
+    let reply = server.run("local", find, READ_TIME).await.ok()?;
+    let first = reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?.first()?;
+    parse(&doc! {"config": first.as_document()?}).ok()
 }
 
 fn parse(reply: &Document) -> Read<SetConfig> {

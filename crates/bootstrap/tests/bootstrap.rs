@@ -70,6 +70,20 @@ async fn a_wiped_volume_of_a_known_set_is_lost_data_and_is_never_initiated() {
 }
 
 #[tokio::test]
+async fn volumes_of_two_shards_that_were_exchanged_are_told_of_and_right_again_when_exchanged_back() {
+    let mut cluster = Cluster::start(Programs::Best).await;
+    cluster.converge().await.unwrap();
+    cluster.exchange("shard-0", "shard-1").await;
+    let error = cluster.converge().await.unwrap_err();
+    assert_eq!(error.class(), Class::Permanent);
+    let said = error.to_string();
+    assert!(said.contains("has a volume of another set: it says shard-"), "{said}");
+    cluster.exchange("shard-0", "shard-1").await;
+    cluster.converge().await.unwrap();
+    cluster.assert_ready().await;
+}
+
+#[tokio::test]
 async fn a_known_set_that_is_down_is_waited_for_and_comes_back_with_its_data() {
     let mut cluster = Cluster::start(Programs::Best).await;
     cluster.converge().await.unwrap();

@@ -140,6 +140,22 @@ impl Cluster {
         self.start_again(set).await;
     }
 
+    /// Two members come back with each other's volume.
+    pub async fn exchange(&mut self, one: &str, other: &str) {
+        let aside = self.folder.path().join("aside");
+        for set in [one, other] {
+            self.kill(set);
+        }
+        for (from, to) in
+            [(self.data(one), aside.clone()), (self.data(other), self.data(one)), (aside, self.data(other))]
+        {
+            fs::rename(from, to).unwrap();
+        }
+        for set in [one, other] {
+            self.start_again(set).await;
+        }
+    }
+
     /// A client past the bootstrap: `__system` on members, the operator on the router.
     pub fn client(&self, address: &str) -> Client {
         if *address == self.wanted.routers[0] {

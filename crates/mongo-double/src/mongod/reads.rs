@@ -7,6 +7,7 @@ use bson::{Bson, Document, RawBsonRef, doc};
 use bytes::Bytes;
 
 use super::inserts::int;
+use super::replication::CONFIG;
 use super::{Mongod, projection};
 use crate::arguments::{Arguments, whole};
 use crate::codes;
@@ -105,8 +106,11 @@ impl Mongod {
 
     pub(super) fn find(&self, arguments: &Arguments) -> Result<Reply, Refusal> {
         arguments.only(FIND)?;
-        self.must_be_readable(arguments)?;
         let ns = arguments.ns()?;
+        // A member's own database is read whatever its state.
+        if ns != CONFIG {
+            self.must_be_readable(arguments)?;
+        }
         let selection = selection(arguments)?;
         let projection = projection(arguments.document("projection")?)?;
         let most = arguments.size("batchSize")?.unwrap_or(FIRST_BATCH);

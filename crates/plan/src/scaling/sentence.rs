@@ -37,7 +37,7 @@ impl Decision {
                 "no event for idleAfterSeconds, nothing waits and nothing is pending".to_owned()
             }
             Reason::LearningCapacity => {
-                format!("{}; what a worker does is not measured yet", self.waiting())
+                format!("{}; what a worker does was not known", self.waiting())
             }
             Reason::WokeUp => format!("woken, {}", self.waiting()),
             Reason::HeldStalled => {
@@ -106,7 +106,7 @@ fn aside(note: Note) -> Option<&'static str> {
         Note::CountersReset => Some("a counter went back"),
         Note::SLOAtRisk => Some("older than maxAgeSeconds"),
         Note::SinkErrors => Some("the sink reports errors"),
-        Note::CapacityMeasured => Some("a worker's capacity was measured"),
+        Note::CapacityMeasured => Some("a worker's capacity is measured now"),
         Note::CapacityLowered => Some("events got heavier"),
         Note::CeilingFound => Some("more workers gave no more events: the sink is at its limit"),
         Note::CeilingEnded => Some("the sink's limit holds no longer"),

@@ -129,7 +129,7 @@ function Waiting() {
     <div className="flex flex-col items-center gap-3 px-6 py-16 text-center">
       <LoaderCircle size={22} className="animate-spin text-accent" aria-hidden />
       <p className="text-base font-semibold">Waiting for your first event…</p>
-      <p className="text-soft">It appears here by itself, usually within a second of the command.</p>
+      <p className="text-soft">It appears here by itself, usually within seconds of the command.</p>
     </div>
   );
 }
