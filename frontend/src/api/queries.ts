@@ -68,8 +68,10 @@ export const limits = queryOptions({
 
 export const stats = queryOptions({
   queryKey: ["stats"],
-  queryFn: () => ask(api.GET("/api/v1/stats")),
+  queryFn: () => ask(api.GET("/api/v1/stats", { signal: AbortSignal.timeout(HEALTH_MS) })),
   refetchInterval: FIGURES_MS,
+  // It is asked again in a moment, and its age is told meanwhile.
+  retry: false,
 });
 
 export const scaling = queryOptions({

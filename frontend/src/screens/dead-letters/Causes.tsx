@@ -77,13 +77,13 @@ export function Causes({ groups, former, filter, replay }: CausesProps) {
           },
           {
             head: "Type of event",
-            cell: (row) => <span className="font-mono text-xs">{row.type ?? "–"}</span>,
+            cell: (row) => (
+              <span className="inline-block min-w-24 font-mono text-xs wrap-anywhere">{row.type ?? "–"}</span>
+            ),
           },
           {
             head: "What it means",
-            cell: (row) => (
-              <span className="line-clamp-2 sm:min-w-48 text-soft">{CLASSES[row.class] ?? row.class}</span>
-            ),
+            cell: (row) => <span className="sm:min-w-48 text-soft">{CLASSES[row.class] ?? row.class}</span>,
             className: "w-full",
           },
           {

@@ -89,9 +89,16 @@ const columns = (show: (id: string) => void, former: boolean): Column<DeadLetter
   },
   {
     head: "Type",
-    cell: (row) => <span className="font-mono text-xs whitespace-nowrap">{row.type ?? "–"}</span>,
+    cell: (row) => (
+      <span className="inline-block min-w-24 font-mono text-xs wrap-anywhere">{row.type ?? "–"}</span>
+    ),
   },
-  { head: "User", cell: (row) => <span className="font-mono text-xs whitespace-nowrap">{row.userId}</span> },
+  {
+    head: "User",
+    cell: (row) => (
+      <span className="inline-block min-w-24 font-mono text-xs wrap-anywhere">{row.userId}</span>
+    ),
+  },
   {
     head: "Cause",
     cell: (row) => (

@@ -15,6 +15,9 @@ const STATES = {
   dead: <Status state="bad">dead letter</Status>,
 };
 
+/** Steps of a path: browsers carry them out before they ask. */
+const DOTS = new Set([".", ".."]);
+
 export function EventDrawer({ userId, id, close }: { userId: string; id: string; close: () => void }) {
   const query = useQuery(event(userId, id));
   const found = query.data?.event;
@@ -31,7 +34,15 @@ export function EventDrawer({ userId, id, close }: { userId: string; id: string;
         what="event"
         skeleton={<SkeletonRows />}
         isEmpty={(data) => data === null}
-        empty={<Empty title="It is not there">It was never taken, or its retention is over.</Empty>}
+        empty={
+          DOTS.has(id) ? (
+            <Empty title="A browser cannot ask for this id">
+              It takes dots out of an address. It is in the list if it is stored.
+            </Empty>
+          ) : (
+            <Empty title="It is not there">It was never taken, or its retention is over.</Empty>
+          )
+        }
       >
         {(data) =>
           data && (

@@ -84,7 +84,7 @@ export function Keys() {
 const columns = (may: boolean, revoke: (key: Key) => void): Column<Key>[] => [
   {
     head: "Name",
-    cell: (row) => <span className="font-medium">{row.name ?? "–"}</span>,
+    cell: (row) => <span className="font-medium wrap-anywhere">{row.name ?? "–"}</span>,
     className: "w-full sm:min-w-36",
   },
   { head: "Key", cell: (row) => <span className="font-mono text-xs whitespace-nowrap">epk_{row.id}_…</span> },

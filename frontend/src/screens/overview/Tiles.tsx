@@ -11,6 +11,12 @@ import { certainty } from "./certainty";
 
 export function Tiles({ data, slots }: { data: Stats; slots: number }) {
   const now = data.samples.at(-1);
+  // What Redis does not say now keeps its last value, with its age.
+  const known = (pick: (sample: Sample) => Value) =>
+    data.samples.findLast((sample) => typeof pick(sample) === "number") ?? now;
+  const rate = known((sample) => sample.eventsInPerSecond);
+  const lag = known((sample) => sample.lagEvents);
+  const workers = known((sample) => sample.workers);
   const series = (pick: (sample: Sample) => Value) => ({ values: data.samples.map(pick), slots });
   const measured = data.samples.findLast((sample) => sample.replica.ingestMilliseconds);
   const sure = certainty(now?.lagCertainty);
@@ -19,11 +25,11 @@ export function Tiles({ data, slots }: { data: Stats; slots: number }) {
     <div className="grid grid-cols-2 gap-3 lg:grid-cols-3 xl:grid-cols-6">
       <Tile
         name="Events taken"
-        value={short(now?.eventsInPerSecond)}
+        value={short(rate?.eventsInPerSecond)}
         unit="/s"
         {...series((s) => s.eventsInPerSecond)}
       >
-        workers do {short(now?.eventsOutPerSecond)} /s
+        {rate === now ? <>workers do {short(now?.eventsOutPerSecond)} /s</> : <Former sample={rate} />}
       </Tile>
       <Tile
         name="Latency, p95"
@@ -32,11 +38,13 @@ export function Tiles({ data, slots }: { data: Stats; slots: number }) {
       >
         <Latency sample={measured} now={now} />
       </Tile>
-      <Tile name="Lag" value={short(now?.lagEvents)} unit="events" {...series((s) => s.lagEvents)}>
-        <Status state={sure.state}>{sure.word}</Status>
+      <Tile name="Lag" value={short(lag?.lagEvents)} unit="events" {...series((s) => s.lagEvents)}>
+        {lag === now ? <Status state={sure.state}>{sure.word}</Status> : <Former sample={lag} />}
       </Tile>
-      <Tile name="Workers" value={count(now?.workers)} unit="live" {...series((s) => s.workers)}>
-        {now?.workers !== 0 ? (
+      <Tile name="Workers" value={count(workers?.workers)} unit="live" {...series((s) => s.workers)}>
+        {workers !== now ? (
+          <Former sample={workers} />
+        ) : now?.workers !== 0 ? (
           <Link to="/scaling">why so many</Link>
         ) : now.lagEvents === 0 ? (
           <Status state="ok">asleep, nothing waits</Status>
@@ -54,6 +62,15 @@ export function Tiles({ data, slots }: { data: Stats; slots: number }) {
       </Tile>
       <Shards shards={data.shards} />
     </div>
+  );
+}
+
+/** In place of what goes with a figure of now. */
+function Former({ sample }: { sample: Sample | undefined }) {
+  return (
+    <p>
+      not known now; this is from <When at={sample?.at} />
+    </p>
   );
 }
 
