@@ -42,6 +42,23 @@ test("an API that hangs is told of within seconds, on every screen and before th
   await page.context().close();
 });
 
+test("while Redis does not answer the figures keep their last value and say of when it is", async (t) => {
+  const page = await t.open();
+  await t.signIn(page);
+  await page.getByRole("link", { name: WELL }).waitFor();
+  const { pid } = t.facts.processes.find(({ name }) => name === "redis");
+  process.kill(pid, "SIGSTOP");
+  try {
+    await page.getByText("not known now; this is from").nth(2).waitFor();
+    await t.picture("overview-redis-away", page);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await page.getByText("not known now; this is from").first().waitFor({ state: "detached" });
+  await page.getByRole("link", { name: WELL }).waitFor();
+  await page.context().close();
+});
+
 test("a question that fails says why, and a slow one shows the shape of what comes", async (t) => {
   const page = await t.open();
   await t.signIn(page);
