@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use eventpipeline::dev::facts::Facts;
+use eventpipeline::dev::facts::{Facts, ProcessFacts};
 use eventpipeline::ledger::Ledger;
 use eventpipeline::load::settled;
 use eventpipeline::sender::Sender;
@@ -155,12 +155,16 @@ impl Dev {
 
     /// Ctrl-C. Nothing that it started is left.
     pub async fn stop(mut self) {
-        let listened: Vec<u16> = self.facts().processes.iter().map(|process| process.port).collect();
+        let command = |pid: u32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let ran: Vec<_> = self.facts().processes.into_iter().map(|it| (command(it.pid), it)).collect();
         let status = self.process.stop().await.unwrap_or_else(|| panic!("killed: {}", self.terminal()));
         assert!(status.success(), "{status}: {}", self.terminal());
         assert!(self.terminal().contains("stopped; the data are in"), "{}", self.terminal());
         assert!(!self.data.join("dev.json").exists(), "dev.json says that it still runs");
-        let left: Vec<u16> = listened.into_iter().filter(|port| !ports::is_free(*port)).collect();
-        assert!(left.is_empty(), "{left:?} are still listened on");
+        // Not by their ports: a test beside this one may have those already.
+        let runs =
+            |(line, process): &(Vec<u8>, ProcessFacts)| !line.is_empty() && command(process.pid) == *line;
+        let left: Vec<String> = ran.into_iter().filter(runs).map(|(_, process)| process.name).collect();
+        assert!(left.is_empty(), "{left:?} still run");
     }
 }
