@@ -160,3 +160,14 @@ fn the_example_trace_rises_with_its_load_falls_after_it_and_is_what_the_help_say
     }
     assert!(help.contains("examples/scale-trace.jsonl"), "{help}");
 }
+
+#[test]
+fn time_that_goes_back_is_warned_of_once_and_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let input: String = [5, 10, 7, 6, 15].map(|at| line(at, 2, &json!(0))).concat();
+    let output = replay(folder.path(), &[], &input);
+    assert_eq!(decisions(&output).len(), 5);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
+    assert!(said.contains("line 3 is at 7 s, and one before it at 10 s"), "{said}");
+}

@@ -15,7 +15,7 @@ esac
 packages() {
   local missing=() pair
   # program or file / package
-  for pair in containerd:containerd runc:runc iptables:iptables conntrack:conntrack ip:iproute2 openssl:openssl \
+  for pair in containerd:containerd runc:runc iptables:iptables ipset:ipset conntrack:conntrack ip:iproute2 openssl:openssl \
     debootstrap:debootstrap buildah:buildah cc:gcc strip:binutils flock:util-linux; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
@@ -103,4 +103,5 @@ if [ "$*" = helm ]; then exit 0; fi
 once "kubernetes-$kubernetes" build_kubernetes
 once "etcd-$etcd" build_tool etcd go.etcd.io/etcd/server/v3 "$etcd"
 once "coredns-$coredns" build_tool coredns github.com/coredns/coredns "$coredns"
+once "kube-router-$kube_router" build_tool kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router "$kube_router"
 once pause-1 build_pause

@@ -62,6 +62,14 @@ if [ -d /sys/class/net/$bridge ]; then
   ip link delete $bridge
 fi
 if [ -e "$run/proxy.yaml" ]; then kube-proxy --cleanup >"$run/log/cleanup.log" 2>&1; fi
+# kube-router's chains, which its own cleaning would leave to its other parts, and then the sets that they name.
+{
+  echo '*filter'
+  iptables-save -t filter | sed -nE '/^-A [A-Z]+ .*-j KUBE-ROUTER-/s/^-A/-D/p'
+  for what in F X; do iptables-save -t filter | sed -nE "s/^:(KUBE-(ROUTER|NWPLCY|POD-FW)-[^ ]+) .*/-$what \1/p"; done
+  echo COMMIT
+} | iptables-restore -w 10 --noflush
+ipset list -name 2>/dev/null | grep '^KUBE-' | xargs -r -n 1 ipset destroy
 for way in -i -o; do
   while iptables -w 10 -D FORWARD $way $bridge -j ACCEPT; do :; done
 done 2>/dev/null

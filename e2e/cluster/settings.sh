@@ -5,10 +5,11 @@ staging=v0.35.4    # the same release of the k8s.io/* libraries
 etcd=v3.6.6
 coredns=v1.15.0
 helm=v3.22.0
+kube_router=v2.1.0 # of it only what carries out network policies
 
 # What was built, by name and version: shared by all clones of a machine, and by all its users' runs.
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/eventpipeline/cluster"
-export PATH="$cache/kubernetes-$kubernetes:$cache/etcd-$etcd:$cache/coredns-$coredns:$cache/helm-$helm:/usr/local/sbin:/usr/sbin:/sbin:$PATH"
+export PATH="$cache/kubernetes-$kubernetes:$cache/etcd-$etcd:$cache/coredns-$coredns:$cache/helm-$helm:$cache/kube-router-$kube_router:/usr/local/sbin:/usr/sbin:/sbin:$PATH"
 
 # The one cluster of this machine: ports, bridge and cgroups are fixed, so there cannot be two. Its whole state is here.
 run=/var/lib/eventpipeline-cluster

@@ -12,7 +12,7 @@ command -v kube-apiserver >/dev/null || fail "the cluster's programs are not in 
 
 say() { echo "$*" >&2; }
 told() { printf 'export KUBECONFIG=%q\nexport PATH=%q:"$PATH"\n' "$run/kubeconfig" "$cache/kubernetes-$kubernetes:$cache/helm-$helm"; }
-parts=(etcd apiserver controller-manager scheduler containerd coredns kubelet proxy volumes)
+parts=(etcd apiserver controller-manager scheduler containerd coredns kubelet proxy policies volumes)
 well() {
   local part
   for part in "${parts[@]}"; do running $part >/dev/null || return 1; done
@@ -38,12 +38,14 @@ for port in 2379 2380 6443 10250; do
   [ -z "$holder" ] || fail "port $port is in use, and the cluster needs it: $holder"
 done
 [ -z "$(ip -4 route show root $subnet)" ] || fail "the machine has a route into $subnet, which the cluster's pods need: $(ip -4 route show root $subnet)"
-# kubelet and kube-proxy set these; down.sh puts the values back.
-sysctls=(net/ipv4/ip_forward net/ipv4/conf/all/route_localnet vm/overcommit_memory vm/panic_on_oom kernel/panic
+# These are set by kubelet, by kube-proxy, and here; down.sh puts the values back.
+[ -e /proc/sys/net/bridge ] || modprobe br_netfilter || fail "the kernel has no br_netfilter, which shows pods' packets to network policies"
+sysctls=(net/bridge/bridge-nf-call-iptables net/ipv4/ip_forward net/ipv4/conf/all/route_localnet vm/overcommit_memory vm/panic_on_oom kernel/panic
   kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
 for name in "${sysctls[@]}"; do
   if [ -e "/proc/sys/$name" ]; then echo "$name $(cat "/proc/sys/$name")"; fi
 done >sysctls
+echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
 ip link add $bridge type bridge
 ip address add $ip/24 dev $bridge
 ip link set $bridge up
@@ -97,8 +99,12 @@ ctr_ images import "$cache/pause-1/pause.tar" >/dev/null
 start kubelet kubelet --config kubelet.yaml --kubeconfig kubelet.kubeconfig --hostname-override=$node --node-ip=$ip --root-dir="$run/kubelet"
 start volumes "$here/volumes.sh"
 wait_for 60 kubelet "the node's registration" kube get node $node
+# Network policies alone: kube-proxy has the Services, and on one node nothing is to be routed.
+start policies kube-router --run-firewall --run-service-proxy=false --run-router=false --kubeconfig=kubeconfig \
+  --hostname-override=$node --service-cluster-ip-range=10.96.0.0/16 --health-port=0
 wait_for 60 kubelet "the node's readiness" kube wait --for=condition=Ready node/$node --timeout=1s
 wait_for 60 controller-manager "the first service account" kube get serviceaccount default
+wait_for 60 policies "the policies' first pass" iptables -w 10 -n -L KUBE-ROUTER-FORWARD
 wait_for 60 volumes "the storage class" kube get storageclass local
 say "the cluster is up after $SECONDS s; its logs: $run/log"
 told

@@ -15,6 +15,7 @@ use crate::load::Outcome;
 use crate::operator;
 use crate::pipeline::Pipeline;
 use crate::report::{Report, scenario};
+use crate::steady;
 use crate::world::World;
 
 /// Members of replica sets have two minutes to end.
@@ -31,6 +32,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
     let retained = async {
         let before = data(&pipeline).await?;
         delete(&pipeline).await?;
+        only(&pipeline, &["PersistentVolumeClaim", "Secret"]).await?;
         let after = data(&pipeline).await?;
         ensure(before == after && !before.is_empty(), || format!("before {before:?}\nafter {after:?}"))?;
         Ok(before)
@@ -78,7 +80,8 @@ pub async fn run(world: &mut World, report: &mut Report) {
             let left = data(&pipeline).await?;
             Ok(when(left.is_empty(), || format!("{:?}", left.keys())))
         })
-        .await
+        .await?;
+        only(&pipeline, &[]).await
     };
     report.check("deleted with Delete, volumes and generated Secrets go, too", deleted).await;
     let uninstalled = async {
@@ -118,6 +121,21 @@ async fn delete(pipeline: &Pipeline) -> Result<()> {
                 "{object} pipeline, {pods} pods, {sets} stateful sets, {deployments} deployments, {services} services"
             )
         }))
+    })
+    .await
+}
+
+/// Waits until what is left of it, of all kinds that there are, is of these alone.
+async fn only(pipeline: &Pipeline, left: &[&str]) -> Result<()> {
+    let kinds = steady::kinds(&pipeline.cluster).await?;
+    until(&format!("what is left is of {left:?}"), GONE_TIMEOUT, async || {
+        let there = steady::snapshot(pipeline, &kinds).await?;
+        let others: Vec<String> = there
+            .keys()
+            .filter(|(kind, _)| !left.contains(&kind.as_str()))
+            .map(|(kind, name)| format!("{kind} {name}"))
+            .collect();
+        Ok(when(others.is_empty(), || others.join(", ")))
     })
     .await
 }

@@ -15,8 +15,11 @@ use crate::world::World;
 const EVENTS: u64 = 100_000;
 /// The run's name, of which ids are made.
 const RUN: &str = "events";
-/// Events that are read back, spread evenly.
+/// Events that are read back.
 const SAMPLE: u64 = 200;
+/// Between two of them: prime to the users and to the repeats of a load, so that many users are asked for, and events
+/// that were sent once as well as those that were sent twice.
+const STEP: u64 = 499;
 /// One answer takes milliseconds.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,7 @@ pub async fn run(world: &mut World, report: &mut Report) {
 pub async fn read_back(world: &World) -> Result<()> {
     let key = world.pipeline.api_key().await?;
     let client = Client::builder().timeout(READ_TIMEOUT).build().map_err(Error::http("make a client"))?;
-    for n in (0..SAMPLE).map(|n| n * (EVENTS / SAMPLE)) {
+    for n in (0..SAMPLE).map(|n| n * STEP) {
         let event = Event::numbered(RUN, n);
         let url = format!("{}/api/v1/events/{}", world.api, event.id);
         let request = client.get(&url).query(&[("userId", &event.user_id)]).header("x-api-key", &key);

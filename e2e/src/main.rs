@@ -18,11 +18,13 @@ mod load;
 mod lost;
 mod mistakes;
 mod mongo;
+mod namespaced;
 mod operator;
 mod outside;
 mod pipeline;
 mod ready;
 mod report;
+mod rules;
 mod scaling;
 mod sleep;
 mod steady;
@@ -40,7 +42,7 @@ use world::World;
 
 /// What must be seen of the operator on a real cluster. `make e2e` starts a cluster and runs this; on a cluster of your
 /// own (KUBECONFIG) it makes and deletes the namespaces eventpipeline-system, e2e, e2e-asleep, e2e-interrupted,
-/// e2e-mistakes and e2e-many.
+/// e2e-mistakes, e2e-many, e2e-rules and e2e-own.
 #[derive(Parser, Debug)]
 #[command(name = "e2e", version)]
 pub struct Options {
@@ -81,6 +83,10 @@ pub enum Scenario {
     Steady,
     /// Deletion, and what it leaves.
     Deletion,
+    /// The definition's rules on the API server. The operator is uninstalled before.
+    Rules,
+    /// An operator of one namespace, a pipeline behind network policies. The operator of all is uninstalled before.
+    Namespaced,
     /// What the operator costs; only when it is asked for, since it takes some minutes.
     Figures,
 }
@@ -139,6 +145,12 @@ async fn run(options: &Options) -> Result<bool> {
         }
         if wanted(Scenario::Deletion) {
             deletion::run(&mut world, &mut report).await;
+        }
+        if wanted(Scenario::Rules) {
+            rules::run(&world, &mut report).await;
+        }
+        if wanted(Scenario::Namespaced) {
+            namespaced::run(&world, &mut report).await;
         }
     } else {
         println!("\nthe pipeline is not Ready: what needs it was not looked at");

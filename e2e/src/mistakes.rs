@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{until, when};
 use crate::error::{Error, Result, ensure};
+use crate::operator;
 use crate::pipeline::Pipeline;
 use crate::report::{Report, note, scenario};
 use crate::world::{self, World};
@@ -112,7 +113,8 @@ async fn refused(world: &World, report: &mut Report) {
     let theirs =
         |part: &str| format!("{}-{part}.{}.svc.cluster.local", world.pipeline.name, world::NAMESPACE);
     let spec = json!({
-        "image": {"tag": "nowhere", "pullPolicy": "Never"},
+        // Nobody listens on this port of the node: as a registry that is away.
+        "image": {"registry": "127.0.0.1:1", "tag": "nowhere", "pullPolicy": "IfNotPresent"},
         "redis": {"external": {"secretName": "queue"}},
         "postgres": {"external": {"secretName": "accounts"}},
         "mongodb": {"external": {"secretName": "documents"}},
@@ -133,7 +135,8 @@ async fn refused(world: &World, report: &mut Report) {
         Ok(format!("{redis}\n{postgres}\n{mongodb}"))
     };
     tell(report, "a wrong password in a Secret is told as such, for each of the stores", wrong).await;
-    let image = pipeline.says(types::API_AVAILABLE, "False", reasons::IMAGE_PULL_FAILED, &["nowhere"]);
+    let image =
+        pipeline.says(types::API_AVAILABLE, "False", reasons::IMAGE_PULL_FAILED, &["127.0.0.1:1", "nowhere"]);
     tell(report, "an image that is not there is named", image).await;
     let stalled = pipeline.says(types::STALLED, "True", reasons::IMAGE_PULL_FAILED, &["nowhere"]);
     tell(report, "and what stands still and what to do is said once for the whole", stalled).await;
@@ -164,7 +167,7 @@ async fn older_definition(world: &World) -> Result<String> {
         let mut line = String::new();
         until("the operator warns of the definition", TOLD_TIMEOUT, async || {
             let log = world.operator.log().await?;
-            let found = log.lines().find(|line| line.contains("is not this operator's"));
+            let found = log.lines().find(|line| line.contains(operator::OTHER_DEFINITION));
             found.unwrap_or_default().clone_into(&mut line);
             Ok(when(found.is_some(), || "no such line in its log".to_owned()))
         })

@@ -10,8 +10,10 @@ use kube::api::LogParams;
 use crate::cluster::{Cluster, Look, is_ready, until, when};
 use crate::error::{Error, Result};
 
-/// Where it is installed.
+/// Where the one of the whole cluster is installed.
 pub const NAMESPACE: &str = "eventpipeline-system";
+/// What it says of a definition that is another release's.
+pub const OTHER_DEFINITION: &str = "is not this operator's";
 /// The release.
 const RELEASE: &str = "eventpipeline";
 /// Selects its pods, whatever the release is called.
@@ -28,10 +30,14 @@ const START_TIMEOUT: Duration = Duration::from_mins(2);
 pub struct Operator {
     /// Where it runs.
     pub cluster: Cluster,
+    /// The release's namespace.
+    pub namespace: &'static str,
     /// The chart.
     pub chart: PathBuf,
     /// Files of values.
     pub values: Vec<PathBuf>,
+    /// Values that go before those of the files, as `--set` takes them.
+    pub set: &'static [&'static str],
 }
 
 impl Operator {
@@ -44,18 +50,19 @@ impl Operator {
             RELEASE,
             &chart,
             "--namespace",
-            NAMESPACE,
+            self.namespace,
             "--wait",
             "--timeout",
             INSTALL_TIMEOUT,
         ];
         values.iter().for_each(|file| arguments.extend(["--values", file]));
+        self.set.iter().for_each(|value| arguments.extend(["--set", value]));
         self.cluster.helm(&arguments).await.map(|_| ())
     }
 
     /// `helm uninstall`, and waits until it is gone: helm does not wait for pods.
     pub async fn uninstall(&self) -> Result<()> {
-        let arguments = ["uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait"];
+        let arguments = ["uninstall", RELEASE, "--namespace", self.namespace, "--ignore-not-found", "--wait"];
         self.cluster.helm(&arguments).await?;
         self.gone().await
     }
@@ -73,7 +80,7 @@ impl Operator {
     }
 
     async fn scale(&self, replicas: &str) -> Result<()> {
-        let arguments = ["--namespace", NAMESPACE, "scale", "deployment", "--selector", PODS, replicas];
+        let arguments = ["--namespace", self.namespace, "scale", "deployment", "--selector", PODS, replicas];
         self.cluster.kubectl(&arguments, None).await.map(|_| ())
     }
 
@@ -87,7 +94,7 @@ impl Operator {
 
     /// Its pods.
     pub async fn pods(&self) -> Result<Vec<Pod>> {
-        self.cluster.list(NAMESPACE, PODS).await
+        self.cluster.list(self.namespace, PODS).await
     }
 
     /// Its one pod, once it is ready and no other is left.
@@ -107,7 +114,7 @@ impl Operator {
     pub async fn log(&self) -> Result<String> {
         let mut text = String::new();
         for pod in self.pods().await? {
-            text += &self.cluster.logs(NAMESPACE, &pod.name_any(), &LogParams::default()).await?;
+            text += &self.cluster.logs(self.namespace, &pod.name_any(), &LogParams::default()).await?;
         }
         Ok(text)
     }

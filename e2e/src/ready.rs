@@ -25,9 +25,11 @@ pub async fn run(world: &World, report: &mut Report) -> bool {
         .await;
     let install = async {
         world.operator.install().await?;
-        world.operator.ready().await
+        world.operator.ready().await?;
+        let log = world.operator.log().await?;
+        ensure(!log.contains(operator::OTHER_DEFINITION), || format!("it warns of its own definition: {log}"))
     };
-    if report.check("helm install: the operator is ready", install).await.is_none() {
+    if report.check("helm install: the operator is ready, with its definition", install).await.is_none() {
         return false;
     }
     let become_ready = async {

@@ -64,10 +64,10 @@ pub async fn run(world: &World, report: &mut Report) {
 }
 
 /// Kind and name → version, and who wrote it when.
-type Snapshot = BTreeMap<(String, String), (String, String)>;
+pub type Snapshot = BTreeMap<(String, String), (String, String)>;
 
 /// Every kind that a namespace can have.
-async fn kinds(cluster: &Cluster) -> Result<Vec<ApiResource>> {
+pub async fn kinds(cluster: &Cluster) -> Result<Vec<ApiResource>> {
     let discovery = Discovery::new(cluster.client.clone()).run().await;
     let discovery = discovery.map_err(Error::cluster("ask for all kinds"))?;
     let listed = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
@@ -78,7 +78,8 @@ async fn kinds(cluster: &Cluster) -> Result<Vec<ApiResource>> {
     Ok(kinds.map(|(kind, _)| kind).collect())
 }
 
-async fn snapshot(pipeline: &Pipeline, kinds: &[ApiResource]) -> Result<Snapshot> {
+/// The pipeline and what is its own.
+pub async fn snapshot(pipeline: &Pipeline, kinds: &[ApiResource]) -> Result<Snapshot> {
     let mut objects = Vec::new();
     for kind in kinds {
         let api: Api<DynamicObject> =

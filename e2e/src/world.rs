@@ -26,8 +26,13 @@ pub const ASLEEP: &str = "e2e-asleep";
 pub const MISTAKES: &str = "e2e-mistakes";
 /// Where many pipelines are at once.
 pub const MANY: &str = "e2e-many";
+/// Where an operator is that has rights in this namespace alone, and its pipeline.
+pub const OWN: &str = "e2e-own";
+/// Where the definition's rules are tried.
+pub const RULES: &str = "e2e-rules";
 /// Every namespace that a run makes.
-pub const NAMESPACES: [&str; 6] = [NAMESPACE, ASLEEP, INTERRUPTED, MISTAKES, MANY, operator::NAMESPACE];
+pub const NAMESPACES: [&str; 8] =
+    [NAMESPACE, ASLEEP, INTERRUPTED, MISTAKES, MANY, OWN, RULES, operator::NAMESPACE];
 
 /// What the scenarios share.
 pub struct World {
@@ -64,8 +69,10 @@ impl World {
         let (api, console) = (at(&options.api, "api")?, at(&options.console, "console")?);
         let operator = Operator {
             cluster: cluster.clone(),
+            namespace: operator::NAMESPACE,
             chart: options.chart.clone(),
             values: options.values.clone(),
+            set: &[],
         };
         let pipeline = Pipeline { cluster: cluster.clone(), namespace: NAMESPACE.to_owned(), name };
         Ok(Self { cluster, operator, manifest, pipeline, ledger: Ledger::default(), api, console })
@@ -75,6 +82,12 @@ impl World {
     pub fn interrupted(&self) -> Pipeline {
         let (namespace, name) = (INTERRUPTED.to_owned(), "interrupted".to_owned());
         Pipeline { cluster: self.cluster.clone(), namespace, name }
+    }
+
+    /// The operator that looks after one namespace, and has no rights elsewhere.
+    pub fn operator_of_one(&self) -> Operator {
+        let set = &["scope=Namespaced", "crds.install=false"];
+        Operator { namespace: OWN, set, ..self.operator.clone() }
     }
 
     /// A sender to the pipeline's API with its first key.
@@ -121,6 +134,7 @@ impl World {
         }
         println!("removing what an earlier run left: {}", left.join(", "));
         self.operator.uninstall().await?;
+        self.operator_of_one().uninstall().await?;
         for name in &left {
             // Nobody is left who would take finalizers off.
             Pipeline::release_all(&self.cluster, name).await?;

@@ -1,6 +1,6 @@
 //! How long to wait after failures in a row, per pipeline: kube gives none that grows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -30,6 +30,11 @@ impl Backoff {
     pub fn forget(&self, key: &str) {
         lock(&self.0).remove(key);
     }
+
+    /// Forgets all but these.
+    pub fn retain(&self, present: &HashSet<String>) {
+        lock(&self.0).retain(|key, _| present.contains(key));
+    }
 }
 
 #[cfg(test)]
@@ -47,5 +52,8 @@ mod tests {
         assert!(backoff.failed("b") < Duration::from_secs(2));
         backoff.forget("a");
         assert!(backoff.failed("a") < Duration::from_secs(2));
+        backoff.failed("a");
+        backoff.retain(&HashSet::from(["b".to_owned()]));
+        assert!(backoff.failed("a") < Duration::from_secs(2), "a pipeline that is gone leaves nothing");
     }
 }

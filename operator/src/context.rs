@@ -40,8 +40,8 @@ pub struct Memory {
     pub applied: Applied,
     /// The claims that were found as large as they should be.
     pub claims: Vec<Claim>,
-    /// Whether the Deployment of the workers' name is somebody else's.
-    pub strange_workers: bool,
+    /// Where Redis is, with its password, as its Secret said at the last pass.
+    pub redis_url: Option<String>,
     /// Pods that were seen to be absent.
     pub absences: Absences,
     /// What the scaler saw last, for the status.
@@ -77,6 +77,7 @@ impl Context {
     /// Forgets all pipelines but these: one that is deleted without a finalizer is never seen again by a pass.
     pub fn retain(&self, present: &HashSet<Key>) {
         lock(&self.memory).retain(|key, _| present.contains(key));
+        self.backoff.retain(present);
     }
 
     /// Forgets a pipeline that is gone.

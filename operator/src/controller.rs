@@ -15,13 +15,19 @@ use kube::{Api, Client};
 use plan::resources::labels;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Context;
+use crate::context::{Context, Key};
 use crate::error::Error;
 use crate::reconcile;
 use crate::settings::Settings;
 
 /// A pipeline that may be undecodable: one bad object must not stop the watch of all others.
 pub type Guarded = DeserializeGuard<EventPipeline>;
+
+/// The key of one, whether it can be read or not.
+pub fn key_of(pipeline: &Guarded) -> Key {
+    use kube::ResourceExt;
+    format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any())
+}
 
 /// Changes that come in a burst, as pods of a roll-out do, make one pass.
 const DEBOUNCE: Duration = Duration::from_millis(300);
@@ -68,14 +74,18 @@ pub async fn wait_for_definition(
         }
     }
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    // With a role for one namespace it cannot be read; then nothing is known of it.
-    if let Ok(installed) = definitions.get(DEFINITION).await {
+    let installed = definitions.get(DEFINITION).await;
+    if let Err(error) = &installed {
+        // With a role for one namespace it cannot be read.
+        tracing::info!(%error, "whether the definition {DEFINITION} is this operator's is not known: it may not be read");
+    }
+    if let Ok(installed) = installed {
         let fields = |definition: &CustomResourceDefinition| {
             serde_json::to_value(&definition.spec.versions).unwrap_or_default()
         };
         if fields(&installed) != fields(&crd::definition()) {
             tracing::warn!(
-                "the definition {DEFINITION} in the cluster is not this operator's: fields may be dropped or unchecked; upgrade the chart with crds.install=true, or apply crds/eventpipelines.yaml"
+                "the definition {DEFINITION} in the cluster is not this operator's. An older one drops fields or does not check them: upgrade the release with crds.install=true, or apply its crds/eventpipelines.yaml. With a newer one, upgrade the operator"
             );
         }
     }
@@ -111,8 +121,7 @@ pub fn run(
 
 #[allow(clippy::needless_pass_by_value, reason = "the signature that kube calls")]
 fn failed(pipeline: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
-    use kube::ResourceExt;
-    let key = format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+    let key = key_of(&pipeline);
     let class = error.class();
     context.metrics.ended(class.label());
     let pause = context.backoff.failed(&key);

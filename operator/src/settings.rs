@@ -81,13 +81,14 @@ impl Settings {
             telemetry,
             inside_listen: inside_listen.unwrap_or(fallback),
             namespace,
-            lease_namespace,
+            lease_namespace: lease_namespace.clone(),
             identity,
             concurrency: u16::try_from(concurrency).unwrap_or(1),
             installation: Installation {
                 images,
                 cluster_domain,
                 pod_monitors: pod_monitors.then_some(labels),
+                namespace: lease_namespace.clone(),
             },
         }
     }

@@ -240,7 +240,7 @@ impl<'a> Request<'a> {
 
     /// Counts what the events take beyond what was expected of them.
     fn encoded(&mut self, parsed: &Parsed) -> Result<(), Problem> {
-        self.share.grow(parsed.docs.capacity().saturating_sub(self.body.len() * BSON_TIMES))
+        self.share.grow(parsed.docs.len().saturating_sub(self.body.len() * BSON_TIMES))
     }
 
     fn context<'b>(&self, new_id: &'b mut dyn FnMut() -> Uuid) -> Context<'b> {

@@ -12,8 +12,12 @@
   resources: [configmaps, services]
   verbs: [get, list, create, patch, delete]
 - apiGroups: [apps]
-  resources: [deployments, statefulsets]
+  resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
+# A store is never deleted: it goes with its pipeline, by Kubernetes.
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, create, patch, delete]

@@ -209,7 +209,7 @@ fn ruled(mut pipeline: EventPipeline, faults: &mut Vec<Fault>) -> Option<u64> {
 fn installation() -> Installation {
     let none = String::new;
     let images = Images { api: none(), worker: none(), redis: none(), postgres: none(), mongo: none() };
-    Installation { images, cluster_domain: "cluster.local".to_owned(), pod_monitors: None }
+    Installation { images, cluster_domain: "cluster.local".to_owned(), pod_monitors: None, namespace: None }
 }
 
 /// The fields of a spec, those of its blocks one by one.

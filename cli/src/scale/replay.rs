@@ -70,13 +70,24 @@ impl Replay {
     ) -> Result<(), String> {
         let spec = Spec::of(&Manifest::read(&self.pipeline)?.spec.workers);
         let mut state = self.state.as_deref().map_or_else(State::default, |path| load(path, warnings));
-        let mut number = 0_u64;
+        let (mut number, mut before, mut warned) = (0_u64, f64::NEG_INFINITY, false);
         while let Some(line) = next_line(input, &mut number)? {
             if line.trim().is_empty() {
                 continue;
             }
             let observation: Observation = serde_json::from_str(&line)
                 .map_err(|error| format!("line {number} is no observation: {}", fault(&error)))?;
+            if observation.at < before && !warned {
+                let at = observation.at;
+                // Answered all the same, as the law answers a clock that was set back.
+                let _ = writeln!(
+                    warnings,
+                    "warning: line {number} is at {at} s, and one before it at {before} s: rates and delays need a \
+                     clock that all lines share; lines of one trace go by `at`"
+                );
+                warned = true;
+            }
+            before = before.max(observation.at);
             let (decision, learned) = decide(state, &observation, &spec);
             state = learned;
             // Saved before it is told: whoever acts on a decision finds it remembered.

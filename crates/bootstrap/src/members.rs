@@ -33,14 +33,20 @@ async fn read(server: &Server) -> Read<(State, Option<SetConfig>)> {
     let status = server.run("admin", doc! {"replSetGetStatus": 1}, READ_TIME).await;
     let (config, says_empty) = match server.run("admin", doc! {"replSetGetConfig": 1}, READ_TIME).await {
         Ok(reply) => (Some(parse(&reply)?), false),
-        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => (None, true),
+        // Empty, or started a moment ago and still reading what its volume holds.
+        Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => {
+            let stored = stored(server).await;
+            let says_empty = stored.is_none();
+            (stored, says_empty)
+        }
         // It has one, and is not in it: its host does not find its own name, or its volume is another set's.
         Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => (stored(server).await, false),
         Err(fault) => return Err(fault),
     };
     let is = |field: &str| hello.get_bool(field).unwrap_or(false);
     let state = match status {
-        // Only both answers together make a member empty: one may have been given before a heartbeat brought the other.
+        // Only both answers and an empty database together make a member empty: one answer may have been given before a
+        // heartbeat brought the other.
         Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) && says_empty => State::Ghost,
         Err(fault) if fault.code == Some(NOT_YET_INITIALIZED) => State::Other,
         Err(fault) if fault.code == Some(INVALID_REPLICA_SET_CONFIG) => State::Removed,

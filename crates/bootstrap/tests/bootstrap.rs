@@ -70,6 +70,21 @@ async fn a_wiped_volume_of_a_known_set_is_lost_data_and_is_never_initiated() {
 }
 
 #[tokio::test]
+async fn a_member_that_still_reads_its_volume_is_waited_for_and_not_called_empty() {
+    let mut cluster = Cluster::start(Programs::Double).await;
+    cluster.converge().await.unwrap();
+    for set in ["shard-0", "config-set"] {
+        let asked = ["replSetGetStatus", "replSetGetConfig"];
+        cluster.faults(&cluster.host(set), &asked, 2, doc! {"errorCode": 94}).await;
+        let step = cluster.next().await;
+        assert!(matches!(step, Step::Wait(_)), "{set}: {step}");
+        assert_eq!(cluster.disarm(&cluster.host(set)).await, 2);
+    }
+    cluster.converge().await.unwrap();
+    cluster.assert_ready().await;
+}
+
+#[tokio::test]
 async fn volumes_of_two_shards_that_were_exchanged_are_told_of_and_right_again_when_exchanged_back() {
     let mut cluster = Cluster::start(Programs::Best).await;
     cluster.converge().await.unwrap();
@@ -81,6 +96,29 @@ async fn volumes_of_two_shards_that_were_exchanged_are_told_of_and_right_again_w
     cluster.exchange("shard-0", "shard-1").await;
     cluster.converge().await.unwrap();
     cluster.assert_ready().await;
+}
+
+#[tokio::test]
+async fn a_volume_of_another_cluster_is_told_of_and_nothing_is_done_to_it() {
+    let mut cluster = Cluster::start(Programs::Best).await;
+    cluster.converge().await.unwrap();
+    cluster.observe().await;
+    let foreign = cluster.identities["shard-0"].clone();
+    cluster.begin_anew("shard-0").await;
+    cluster.converge().await.unwrap();
+    cluster.observe().await;
+    let recorded = cluster.identities["shard-0"].clone();
+    cluster.bring_back("shard-0").await;
+    for _ in 0..2 {
+        let error = cluster.converge().await.unwrap_err();
+        assert_eq!(error.class(), Class::Permanent);
+        let said = error.to_string();
+        assert!(said.contains(&foreign) && said.contains(&recorded), "{said}");
+    }
+    let member = cluster.client(&cluster.host("shard-0"));
+    let config = member.database("admin").run_command(doc! {"replSetGetConfig": 1}).await.unwrap();
+    let settings = config.get_document("config").unwrap().get_document("settings").unwrap();
+    assert_eq!(settings.get_object_id("replicaSetId").unwrap().to_hex(), foreign);
 }
 
 #[tokio::test]

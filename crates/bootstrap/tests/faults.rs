@@ -126,6 +126,41 @@ async fn every_command_may_be_refused_with_every_code_that_passes_by_itself() {
     cluster.assert_ready().await;
 }
 
+/// What does not pass by itself, or is done already; what the table says of it whichever command got it.
+fn class_of_others(command: &str, code: i32) -> Option<Class> {
+    match (command, code) {
+        ("replSetInitiate", 23) | ("createUser", 51003) => None,
+        ("shardCollection", 26 | 70 | 72) | ("createIndexes", 85 | 86) => Some(Class::RetrySoon),
+        ("replSetInitiate", 93) | (_, 13 | 18 | 26 | 70 | 85 | 86 | 96 | 51003) => Some(Class::RetrySlowly),
+        _ => Some(Class::Permanent),
+    }
+}
+
+#[tokio::test]
+async fn every_command_may_be_refused_with_every_other_code_and_is_done_once_that_is_mended() {
+    const OTHERS: &[i32] = &[
+        2, 9, 13, 18, 20, 23, 26, 48, 59, 70, 72, 73, 76, 85, 86, 93, 96, 103, 104, 108, 110, 163, 188, 332,
+        400, 10334, 11000, 13297, 28769, 40414, 40415, 51003,
+    ];
+    let mut cluster = Cluster::start(Programs::Double).await;
+    let mut struck = BTreeSet::new();
+    climb(&mut cluster, async |cluster, step| {
+        let Some((command, address)) = target(cluster, step) else { return };
+        if !struck.insert(command) {
+            return;
+        }
+        for code in OTHERS {
+            cluster.fault(&address, &[command], doc! {"errorCode": code}).await;
+            let class = cluster.act(step).await.err().map(|error| error.class());
+            assert_eq!(class, class_of_others(command, *code), "{command} with {code}");
+        }
+        // What was called done and is not is asked for again.
+        assert_eq!(cluster.next().await.to_string(), step.to_string());
+    })
+    .await;
+    cluster.assert_ready().await;
+}
+
 #[tokio::test]
 async fn a_changed_password_and_retention_are_mended_through_every_fault() {
     let mut cluster = Cluster::start(Programs::Double).await;

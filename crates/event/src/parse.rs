@@ -12,6 +12,11 @@ use crate::reject::push_token;
 use crate::transcode::Transcoder;
 use crate::{Code, EventId, Reject};
 
+/// A body above this is large: its events are given all the memory they may need at once.
+const LARGE_BYTES: usize = 1024 * 1024;
+/// An array of small numbers is so many times as long in BSON: `1,` is a type, a name of up to four digits, and eight bytes.
+const GROWS_TIMES_MAX: usize = 8;
+
 /// What comes in from outside: limits, the clock, randomness.
 pub struct Context<'a> {
     /// The server's time, Unix milliseconds; becomes `receivedAt`.
@@ -105,7 +110,14 @@ pub fn single(body: &[u8], context: &mut Context<'_>) -> Result<Parsed, BodyErro
 /// Parses a body that is an array of events, or `{"events": [...]}`.
 pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Parsed, BodyError> {
     let mut jiter = Jiter::new(body);
-    let mut parsed = Parsed { docs: Vec::with_capacity(body.len() + body.len() / 4), events: Vec::new() };
+    // What is usual; and of a large body, whose growing would copy it, all that it may come to. Of memory that is never
+    // written to the system gives none.
+    let docs_bytes = if body.len() < LARGE_BYTES {
+        body.len() + body.len() / 4
+    } else {
+        (body.len() * GROWS_TIMES_MAX).min(context.docs_bytes_max.saturating_add(context.event_bytes_max))
+    };
+    let mut parsed = Parsed { docs: Vec::with_capacity(docs_bytes), events: Vec::new() };
     match jiter.peek().map_err(|error| syntax(&jiter, &error))? {
         Peek::Array => array(&mut jiter, "", context, &mut parsed)?,
         Peek::Object => wrapped(&mut jiter, context, &mut parsed)?,

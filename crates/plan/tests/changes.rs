@@ -62,8 +62,12 @@ fn standing(updated: u8, ready: u8) -> Value {
 
 /// Which of MongoDB's workloads would be changed in one pass.
 fn changed_in_one_pass(living: impl Fn(&str) -> Value) -> Vec<String> {
+    changed_while(false, living)
+}
+
+fn changed_while(catching_up: bool, living: impl Fn(&str) -> Value) -> Vec<String> {
     let objects = resources::objects(&valid("{}"));
-    let mut turns = Turns::default();
+    let mut turns = Turns::new(catching_up);
     let change = |object: &&Object| {
         let held = turns.holds_back(object, &living(&object.name));
         turns.passed(object, &living(&object.name), !held);
@@ -90,6 +94,14 @@ fn a_set_without_a_ready_pod_waits_for_nobody() {
     let changed = changed_in_one_pass(broken);
     assert!(changed.contains(&"clicks-shard-1".to_owned()), "{changed:?}");
     assert!(!changed.contains(&"clicks-shard-0".to_owned()), "{changed:?}");
+}
+
+#[test]
+fn while_a_member_copies_data_no_server_of_mongodb_is_started_anew_unless_nothing_of_it_is_ready() {
+    let all = changed_while(true, |_| standing(1, 1));
+    assert_eq!(all, ["clicks-redis", "clicks-postgres", OF_API, "clicks-worker"]);
+    let broken = |name: &str| if name == "clicks-shard-1" { standing(1, 0) } else { standing(1, 1) };
+    assert!(changed_while(true, broken).contains(&"clicks-shard-1".to_owned()));
 }
 
 #[test]

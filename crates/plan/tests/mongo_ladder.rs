@@ -282,3 +282,18 @@ fn people_read_the_step_the_shards_and_the_collections() {
     assert_eq!(said.step, "DataLost");
     assert!(said.message.contains("Restore the volumes"), "{}", said.message);
 }
+
+#[test]
+fn a_member_that_copies_data_is_told_apart_from_one_that_is_away_and_from_an_election() {
+    let wanted = wanted(3);
+    let catching_up = |spoil: fn(&mut Observed)| {
+        let mut observed = ready(&wanted);
+        spoil(&mut observed);
+        progress(&wanted, &observed, &next_step(&wanted, &observed)).catching_up
+    };
+    assert!(!catching_up(|_| ()));
+    assert!(catching_up(|o| members(o, "shard-0")[2].state = State::Other));
+    assert!(!catching_up(|o| members(o, "shard-0")[2].state = unreachable()));
+    let electing = |o: &mut Observed| members(o, "shard-0").iter_mut().for_each(|m| m.state = State::Other);
+    assert!(!catching_up(electing));
+}

@@ -160,8 +160,8 @@ fn workers_and_routers_are_created_late_but_never_taken_away() {
         list.map(|o| o.name.clone()).collect::<Vec<_>>()
     };
     let nothing = Progress::default();
-    let primary = Progress { config_primary: true, collections_sharded: false };
-    let sharded = Progress { config_primary: true, collections_sharded: true };
+    let primary = Progress { config_primary: true, ..Progress::default() };
+    let sharded = Progress { collections_sharded: true, ..primary };
     assert_eq!(held(nothing, false), ["clicks-router", "clicks-worker"]);
     assert_eq!(held(primary, false), ["clicks-worker"]);
     assert!(held(sharded, false).is_empty());

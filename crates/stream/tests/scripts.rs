@@ -67,6 +67,13 @@ impl Redis {
         claim.query_async::<redis::Value>(&mut self.connection).await.unwrap();
     }
 
+    /// The oldest ten that are not acknowledged: entry, owner, milliseconds since its delivery, deliveries.
+    async fn pending(&mut self) -> Vec<(String, String, u64, u64)> {
+        let mut pending = redis::cmd("XPENDING");
+        pending.arg(&self.keys.frames).arg(GROUP).arg("-").arg("+").arg(10);
+        pending.query_async(&mut self.connection).await.unwrap()
+    }
+
     async fn lag(&mut self) -> Lag {
         observe(&mut self.connection, &self.keys, 0).await.unwrap().lag()
     }
@@ -124,15 +131,7 @@ async fn a_stalled_workers_heartbeat_steals_nothing_back() {
     let entries: Vec<String> = frames.iter().map(|frame| frame.entry.clone()).collect();
     let own = heartbeat(&mut redis.connection, &redis.keys, "stalled", &entries).await.unwrap();
     assert_eq!(own, entries[1..]);
-    let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
-        .arg(&redis.keys.frames)
-        .arg(GROUP)
-        .arg("-")
-        .arg("+")
-        .arg(10)
-        .query_async(&mut redis.connection)
-        .await
-        .unwrap();
+    let pending = redis.pending().await;
     assert_eq!(pending[0].1, "other");
     assert_eq!((pending[1].1.as_str(), pending[1].3), ("stalled", 1), "a heartbeat is no delivery");
 }
@@ -237,15 +236,7 @@ async fn what_is_handed_back_is_claimed_at_once_and_that_counts_as_no_delivery()
         claim.arg(&redis.keys.frames).arg(GROUP).arg(next).arg(30_000).arg("0-0");
         claim.query_async::<redis::Value>(&mut redis.connection).await.unwrap();
     }
-    let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
-        .arg(&redis.keys.frames)
-        .arg(GROUP)
-        .arg("-")
-        .arg("+")
-        .arg(10)
-        .query_async(&mut redis.connection)
-        .await
-        .unwrap();
+    let pending = redis.pending().await;
     let deliveries: Vec<u64> = pending.iter().map(|(.., deliveries)| *deliveries).collect();
     assert_eq!(deliveries, [1, 2, 1]);
     assert!(pending.iter().all(|(_, owner, ..)| owner == "c"));

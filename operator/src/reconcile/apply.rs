@@ -57,13 +57,11 @@ pub async fn objects(
         waits: owners.values().any(|whose| *whose == Whose::Predecessors),
         ..Done::default()
     };
-    let mut turns = Turns::default();
+    let mut turns = Turns::new(progress.catching_up);
     // Pods would find a stranger's object in place of ours.
     let nothing_new = !done.troubles.is_empty();
     let worker = valid.names().of(Part::Worker);
-    let workers_of = owners.get(&(Kind::Deployment, worker.as_str()));
-    let mut has_workers = workers_of == Some(&Whose::Ours);
-    lock(&memory).strange_workers = workers_of == Some(&Whose::Strangers);
+    let mut has_workers = owners.get(&(Kind::Deployment, worker.as_str())) == Some(&Whose::Ours);
     for object in desired {
         let living = live.get(object.kind, &object.name);
         let known = match whose(object) {
@@ -180,11 +178,8 @@ async fn workers(valid: &ValidatedPipeline, live: &Live, context: &Context) -> R
     }
 }
 
-/// Sets the number of workers, unless they are somebody else's.
+/// Sets the number of workers, which whoever calls this has found to be ours.
 pub async fn scale(valid: &ValidatedPipeline, workers: i32, context: &Context) -> Result<(), Error> {
-    if lock(&context.memory(&valid.names().key())).strange_workers {
-        return Ok(());
-    }
     let name = valid.names().of(Part::Worker);
     let body = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",

@@ -58,6 +58,7 @@ impl Look {
         self.seen.as_ref().map_or(Progress::default(), |seen| Progress {
             config_primary: seen.standing.config_has_primary,
             collections_sharded: seen.standing.all_sharded(),
+            catching_up: seen.standing.catching_up,
         })
     }
 
@@ -137,13 +138,15 @@ fn record(valid: &ValidatedPipeline, context: &Context) -> SecretRecord {
     SecretRecord::new(&context.client, valid.names().namespace(), valid.names().mongodb_secret())
 }
 
-/// Looks at every server, and counts the dead letters once there are any to be counted.
+/// Looks at every server, and counts the dead letters where that can be: else their number is not known.
 pub async fn look(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, context: &Context) -> Look {
     let secret = valid.names().mongodb_secret();
     let set = valid.names().of(Part::Config);
     if valid.spec().mongodb.external.is_some() || live.get(Kind::StatefulSet, &set).is_none() {
         return Look::default();
     }
+    let memory = context.memory(&valid.names().key());
+    lock(&memory).dead_letters = None;
     let value = |key: &str| secrets.value(&secret, key);
     let (Some(key_file), Some(operator), Some(password)) =
         (value("keyfile"), value("operator-password"), value("password"))
@@ -167,9 +170,8 @@ pub async fn look(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, con
     let step = next_step(&wanted, &observed);
     let standing = progress(&wanted, &observed, &step);
     let settled = step == Step::Ready;
-    if settled {
+    if standing.serves {
         let count = dead_letters(valid, &operator).await;
-        let memory = context.memory(&valid.names().key());
         lock(&memory).dead_letters = count;
     }
     Look { seen: Some(Seen { wanted, login, step, standing, settled }), fault: None }

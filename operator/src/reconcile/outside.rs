@@ -43,6 +43,13 @@ pub async fn ask(valid: &ValidatedPipeline, secrets: &Secrets, live: &Live, cont
     let spec = valid.spec();
     let url = |external: &Option<crd::External>| secrets.value(&external.as_ref()?.secret_name, URL_KEY);
     let memory = context.memory(&valid.names().key());
+    // For the scaler; also of one whose pod is not ready.
+    lock(&memory).redis_url = match &spec.redis.external {
+        Some(_) => url(&spec.redis.external),
+        None => {
+            secrets.value(&valid.names().of(Part::Redis), "password").map(|it| valid.names().redis_url(&it))
+        }
+    };
     let of_redis = async {
         if let Some(url) = url(&spec.redis.external) {
             redis(&url, valid).await

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, key, lock};
-use crate::controller::Guarded;
+use crate::controller::{Guarded, key_of};
 use crate::error::Error;
 use crate::metrics::{Metrics, Share};
 use crate::reconcile::scale;
@@ -77,8 +77,7 @@ pub async fn run(context: Arc<Context>, pipelines: Store<Guarded>, stop: Cancell
             }
         }
         let all = pipelines.state();
-        let present: HashSet<String> =
-            all.iter().filter_map(|guarded| guarded.0.as_ref().ok().map(key)).collect();
+        let present: HashSet<String> = all.iter().map(|guarded| key_of(guarded)).collect();
         remembered.retain(|key, _| present.contains(key));
         context.retain(&present);
         for guarded in all {

@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use plan::names::Part;
+use plan::ownership::{Whose, whose};
 use plan::scaling::{Decision, Observation, Workers};
 use plan::secrets::URL_KEY;
 use plan::validate::ValidatedPipeline;
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use stream::decisions::{Mode, Recorder, Stored};
 use stream::{Bell, Sample};
 
-use crate::context::Context;
+use crate::context::{Context, lock};
 use crate::error::{Error, call};
 use crate::reconcile::{read_secret, secret_value};
 
@@ -22,6 +23,8 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub struct Sampler {
     redis: Option<ConnectionManager>,
+    /// Where that is, and where the bell hangs.
+    url: String,
     streams: stream::Sampler,
     told: Recorder,
     /// While there are no workers.
@@ -29,13 +32,14 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Looks. `None`: there are no workers to be scaled yet.
+    /// Looks. `None`: there are no workers to be scaled yet, or what has their name is somebody else's.
     pub async fn sample(
         &mut self,
         valid: &ValidatedPipeline,
         context: &Context,
     ) -> Result<Option<Observation>, Error> {
         let Some(workers) = workers(valid, context).await? else { return Ok(None) };
+        self.follow(valid, context);
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut observation = Observation { at: at.as_secs_f64(), workers, ..Observation::default() };
         let streams = tokio::time::timeout(REDIS_TIMEOUT, self.streams(valid, context, at.as_secs()));
@@ -57,6 +61,7 @@ impl Sampler {
             self.bell = None;
         } else if self.bell.is_none() {
             let Ok(url) = url(valid, context).await else { return };
+            self.url.clone_from(&url);
             self.bell = Some(Bell::hang(url, &valid.names().key(), partitions(valid)));
         }
     }
@@ -88,6 +93,16 @@ impl Sampler {
         }
     }
 
+    /// Leaves a Redis that is no longer the pipeline's: its Secret, or another one that the spec names, says so. The old
+    /// one may well answer, and nothing comes there any more.
+    fn follow(&mut self, valid: &ValidatedPipeline, context: &Context) {
+        let now = lock(&context.memory(&valid.names().key())).redis_url.clone();
+        if now.is_some_and(|now| now != self.url) {
+            self.redis = None;
+            self.bell = None;
+        }
+    }
+
     async fn streams(
         &mut self,
         valid: &ValidatedPipeline,
@@ -96,7 +111,10 @@ impl Sampler {
     ) -> Result<Sample, String> {
         let redis = match &mut self.redis {
             Some(redis) => redis,
-            none => none.insert(connect(valid, context).await?),
+            none => {
+                self.url = url(valid, context).await?;
+                none.insert(stream::connect(&self.url).await.map_err(|error| error.to_string())?)
+            }
         };
         let key = valid.names().key();
         let sample = self.streams.sample(redis, &key, partitions(valid), now_seconds).await;
@@ -118,10 +136,6 @@ fn fill(observation: &mut Observation, sample: &Sample) {
 
 fn partitions(valid: &ValidatedPipeline) -> u32 {
     u32::try_from(valid.spec().redis.partitions).unwrap_or(1)
-}
-
-async fn connect(valid: &ValidatedPipeline, context: &Context) -> Result<ConnectionManager, String> {
-    stream::connect(&url(valid, context).await?).await.map_err(|error| error.to_string())
 }
 
 async fn url(valid: &ValidatedPipeline, context: &Context) -> Result<String, String> {
@@ -148,6 +162,11 @@ async fn workers(valid: &ValidatedPipeline, context: &Context) -> Result<Option<
     else {
         return Ok(None);
     };
+    // The pass says NameTaken.
+    let ours = whose(&serde_json::to_value(&deployment).unwrap_or_default(), valid) == Whose::Ours;
+    if !ours {
+        return Ok(None);
+    }
     let n = |number: Option<i32>| u32::try_from(number.unwrap_or(0)).unwrap_or(0);
     let desired = n(deployment.spec.as_ref().and_then(|spec| spec.replicas));
     let status = deployment.status.unwrap_or_default();

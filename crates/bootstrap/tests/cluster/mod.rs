@@ -156,6 +156,30 @@ impl Cluster {
         }
     }
 
+    /// Another cluster begins at the same addresses: volumes are empty, and nothing is recorded. The volume of one set of
+    /// the old cluster is put aside for [`Self::bring_back`].
+    pub async fn begin_anew(&mut self, keep: &str) {
+        for name in SETS.into_iter().chain(["router"]) {
+            self.kill(name);
+        }
+        fs::rename(self.data(keep), self.folder.path().join("aside")).unwrap();
+        fs::create_dir(self.data(keep)).unwrap();
+        fs::remove_file(self.folder.path().join("initiated.json")).unwrap();
+        self.identities.clear();
+        for set in SETS {
+            self.wipe(set).await;
+        }
+        self.processes.get_mut("router").unwrap().start_again().unwrap();
+    }
+
+    /// A member comes back with the volume that the old cluster's had.
+    pub async fn bring_back(&mut self, set: &str) {
+        self.kill(set);
+        fs::remove_dir_all(self.data(set)).unwrap();
+        fs::rename(self.folder.path().join("aside"), self.data(set)).unwrap();
+        self.start_again(set).await;
+    }
+
     /// A client past the bootstrap: `__system` on members, the operator on the router.
     pub fn client(&self, address: &str) -> Client {
         if *address == self.wanted.routers[0] {
@@ -171,9 +195,14 @@ impl Cluster {
     }
 
     /// Arms the fail point of a server for the next of these commands.
-    pub async fn fault(&self, address: &str, commands: &[&str], mut data: Document) {
+    pub async fn fault(&self, address: &str, commands: &[&str], data: Document) {
+        self.faults(address, commands, 1, data).await;
+    }
+
+    /// For so many of them.
+    pub async fn faults(&self, address: &str, commands: &[&str], times: i32, mut data: Document) {
         data.insert("failCommands", commands.to_vec());
-        let mode = doc! {"times": 1};
+        let mode = doc! {"times": times};
         self.fail_point(address, doc! {"configureFailPoint": "failCommand", "mode": mode, "data": data})
             .await;
     }

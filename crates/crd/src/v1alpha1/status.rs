@@ -61,7 +61,7 @@ pub struct WorkersStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LagStatus {
-    /// Events that no worker has read yet. Absent: not known, which is not 0.
+    /// Events that are not stored yet. Absent: not known, which is not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub events: Option<i64>,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::observed::{Observed, State};
+use super::observed::{Member, Observed, State};
 use super::step::{Rung, Step};
 use super::topology::{ReplicaSet, Wanted};
 
@@ -60,6 +60,8 @@ pub struct Progress {
     /// Whether events are stored, whatever is left to do: a router answers, every shard of the cluster has a primary,
     /// and the collections are sharded.
     pub serves: bool,
+    /// Whether a member of a set with a primary is neither primary nor secondary, and answers: it copies data.
+    pub catching_up: bool,
     /// The shards.
     pub shards: Vec<ShardProgress>,
     /// The collections.
@@ -93,6 +95,7 @@ pub fn progress(wanted: &Wanted, observed: &Observed, step: &Step) -> Progress {
         message: step.to_string(),
         config_has_primary: observed.primary(&wanted.config.name).is_some(),
         serves: false,
+        catching_up: wanted.sets().any(|set| catches_up(set, observed)),
         shards: wanted.shards.iter().map(|shard| shard_progress(shard, observed)).collect(),
         collections: collections.collect(),
     };
@@ -100,6 +103,11 @@ pub fn progress(wanted: &Wanted, observed: &Observed, step: &Step) -> Progress {
     let routed = observed.cluster.is_some() && progress.config_has_primary && progress.shards.iter().all(led);
     progress.serves = routed && progress.all_sharded() && !matches!(step, Step::Refused(_));
     progress
+}
+
+fn catches_up(set: &ReplicaSet, observed: &Observed) -> bool {
+    let copies = |member: &Member| member.state == State::Other && member.config.is_some();
+    observed.primary(&set.name).is_some() && observed.members(&set.name).iter().any(copies)
 }
 
 fn shard_progress(shard: &ReplicaSet, observed: &Observed) -> ShardProgress {

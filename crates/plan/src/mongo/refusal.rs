@@ -22,7 +22,7 @@ pub enum Refusal {
     /// A volume holds the data of another set.
     #[error(
         "{host} of replica set {set} has a volume of another set: {found}. Nothing is deleted. Give {host} the volume \
-         that belongs to it, or an empty one"
+         that belongs to it; where other members of the set are up, an empty one will do"
     )]
     VolumeConflict {
         /// The set.

@@ -46,10 +46,11 @@ pub fn policies(pipeline: &ValidatedPipeline) -> Vec<Object> {
     }
     if spec.mongodb.external.is_none() {
         let cluster = [Part::Config, Part::Shard, Part::Router];
-        let callers = [Part::Api, Part::Worker, Part::Config, Part::Shard, Part::Router];
+        // Nobody of the cluster calls a router.
+        let members = [Part::Config, Part::Shard];
         for part in cluster {
-            let from_whom: &[Part] = if part == Part::Router { &callers } else { &cluster };
-            let egress = vec![to_names(), to(pipeline, &cluster, MONGODB_PORT)];
+            let from_whom: &[Part] = if part == Part::Router { &[Part::Api, Part::Worker] } else { &cluster };
+            let egress = vec![to_names(), to(pipeline, &members, MONGODB_PORT)];
             list.push(policy(pipeline, part, vec![from(pipeline, from_whom, MONGODB_PORT)], Some(egress)));
         }
     }
@@ -84,7 +85,7 @@ fn from_anywhere(ports: &[i32]) -> NetworkPolicyIngressRule {
 /// These parts, and the operator: it asks every store whether it takes the password of its Secret.
 fn from(pipeline: &ValidatedPipeline, parts: &[Part], number: i32) -> NetworkPolicyIngressRule {
     let mut peers = pods(pipeline, parts);
-    peers.push(operator_pods());
+    peers.push(operator_pods(pipeline));
     NetworkPolicyIngressRule { ports: Some(vec![tcp(number)]), from: Some(peers) }
 }
 
@@ -106,11 +107,13 @@ fn pods(pipeline: &ValidatedPipeline, parts: &[Part]) -> Vec<NetworkPolicyPeer> 
     parts.iter().map(peer).collect()
 }
 
-/// The operator, in whatever namespace it was installed: it looks at the lag and sets MongoDB up.
-fn operator_pods() -> NetworkPolicyPeer {
+/// The operator, which looks at the lag and sets MongoDB up; in whatever namespace where it does not know its own.
+fn operator_pods(pipeline: &ValidatedPipeline) -> NetworkPolicyPeer {
+    let own = |namespace: &String| [("kubernetes.io/metadata.name".to_owned(), namespace.clone())].into();
+    let namespace = pipeline.operator_namespace.as_ref().map(own);
     let name = [(labels::NAME.to_owned(), labels::MANAGER.to_owned())];
     NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector::default()),
+        namespace_selector: Some(namespace.map_or_else(LabelSelector::default, labels::matching)),
         pod_selector: Some(labels::matching(name.into())),
         ..NetworkPolicyPeer::default()
     }

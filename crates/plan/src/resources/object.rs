@@ -94,6 +94,8 @@ pub struct Progress {
     pub config_primary: bool,
     /// Both collections are sharded.
     pub collections_sharded: bool,
+    /// A member of a replica set copies the data of its primary.
+    pub catching_up: bool,
 }
 
 /// A desired object.

@@ -21,6 +21,8 @@ use crate::validate::ValidatedPipeline;
 pub const USER: i64 = 10_001;
 /// Volume for temporary files, on `/tmp`; everything else of the root file system is read-only.
 const TMP: &str = "tmp";
+/// What tells nodes apart.
+const NODE: &str = "kubernetes.io/hostname";
 /// Prefix of labels that are the operator's.
 const RESERVED_LABELS: [&str; 2] = ["app.kubernetes.io/", "eventpipeline.dev/"];
 
@@ -123,6 +125,7 @@ fn tolerations(component: &Component) -> Option<Vec<Toleration>> {
     (!list.is_empty()).then_some(list)
 }
 
+/// What was asked for; and over nodes where it says nothing of them: zones alone would let two pods share a node.
 fn spread(component: &Component, selector: &Map, over_nodes: bool) -> Option<Vec<TopologySpreadConstraint>> {
     let constraint = |key: &str, skew: i32, unsatisfiable: &str| TopologySpreadConstraint {
         topology_key: key.to_owned(),
@@ -131,9 +134,8 @@ fn spread(component: &Component, selector: &Map, over_nodes: bool) -> Option<Vec
         label_selector: Some(labels::matching(selector.clone())),
         ..TopologySpreadConstraint::default()
     };
-    if component.topology_spread.is_empty() {
-        return over_nodes.then(|| vec![constraint("kubernetes.io/hostname", 1, "ScheduleAnyway")]);
-    }
+    let own = component.topology_spread.iter().all(|spread| spread.topology_key != NODE);
+    let own = (own && over_nodes).then(|| constraint(NODE, 1, "ScheduleAnyway"));
     let asked = component.topology_spread.iter().map(|spread| {
         let unsatisfiable = match spread.when_unsatisfiable {
             WhenUnsatisfiable::ScheduleAnyway => "ScheduleAnyway",
@@ -141,7 +143,8 @@ fn spread(component: &Component, selector: &Map, over_nodes: bool) -> Option<Vec
         };
         constraint(&spread.topology_key, spread.max_skew, unsatisfiable)
     });
-    Some(asked.collect())
+    let all: Vec<_> = asked.chain(own).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// CPU and memory: what the user gave, whole, or small requests and a memory limit. No CPU limit: it would slow a

@@ -24,6 +24,8 @@ if [ ! -s /data/pgdata/PG_VERSION ]; then
   printf 'CREATE DATABASE %s;\n' "$DATABASE" | postgres --single -D /data/pgdata.new postgres > /dev/null
   mv /data/pgdata.new /data/pgdata
 fi
+# In a volume that was filled from a copy the group may have been let in, and then the server refuses to start.
+chmod 0700 /data/pgdata
 exec postgres -D /data/pgdata "$@"
 "#;
 /// `initdb` and the server want a name for their user, and no image has one for ours.

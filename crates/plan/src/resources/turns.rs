@@ -14,6 +14,12 @@ pub struct Turns {
 }
 
 impl Turns {
+    /// `catching_up`: whether a member of a set copies the data of its primary, which it may do for hours. It listens
+    /// meanwhile, and so is a ready pod, but without another member the set would have no majority.
+    pub fn new(catching_up: bool) -> Self {
+        Self { busy: catching_up }
+    }
+
     /// Whether a change of a workload that is there has to wait. One without a ready pod never does: there is nothing
     /// to keep, and the change may be what mends it.
     pub fn holds_back(&self, object: &Object, living: &Value) -> bool {

@@ -33,6 +33,8 @@ pub struct Installation {
     pub cluster_domain: String,
     /// Labels by which a Prometheus finds a `PodMonitor`; `None` where the cluster lacks the kind.
     pub pod_monitors: Option<BTreeMap<String, String>>,
+    /// The operator's own namespace, which network policies let in; `None`: not known.
+    pub namespace: Option<String>,
 }
 
 /// A pipeline that can be built. There is no other way to one than [`validate`].
@@ -45,6 +47,7 @@ pub struct ValidatedPipeline {
     pub(crate) redis_memory_bytes: u64,
     pub(crate) slow_inserts_ms: Option<u32>,
     pub(crate) pod_monitors: Option<BTreeMap<String, String>>,
+    pub(crate) operator_namespace: Option<String>,
     pub(crate) spec: EventPipelineSpec,
 }
 
@@ -131,6 +134,7 @@ pub fn validate(
             redis_memory_bytes,
             slow_inserts_ms,
             pod_monitors: installation.pod_monitors.clone(),
+            operator_namespace: installation.namespace.clone(),
             spec: spec.clone(),
         }),
         _ => Err(faults),

@@ -26,6 +26,7 @@ pub fn installation() -> Installation {
         },
         cluster_domain: "cluster.local".into(),
         pod_monitors: None,
+        namespace: Some("eventpipeline".into()),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Members of replica sets: `mongod` with a volume and the key file.
 
+use std::collections::BTreeMap;
+
 use crd::Resources;
 use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, PodSpec, ResourceRequirements, Volume};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::ReplicaSet;
 use crate::names::{MONGODB_PORT, Part};
@@ -104,9 +107,12 @@ fn stateful_set(
     workload::stateful_set(pipeline, store, template).into()
 }
 
-/// Half of the limit above 1 GiB: without an own number each server would take what it thinks the machine has.
+/// Half of the limit above 1 GiB, or of what is requested where there is no limit: without a number of its own each server
+/// would take what it thinks the machine has.
 fn cache_gb(resources: &ResourceRequirements) -> String {
-    let limit = resources.limits.as_ref().and_then(|limits| quantity::whole(&limits.get("memory")?.0));
+    let memory =
+        |amounts: &Option<BTreeMap<String, Quantity>>| quantity::whole(&amounts.as_ref()?.get("memory")?.0);
+    let limit = memory(&resources.limits).or_else(|| memory(&resources.requests));
     let mib = limit.map_or(0, |bytes| (bytes / MIB).saturating_sub(1024) / 2).max(CACHE_MIB_MIN);
     format!("{}.{:02}", mib / 1024, mib % 1024 * 100 / 1024)
 }
