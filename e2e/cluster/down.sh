@@ -57,7 +57,7 @@ done 2>/dev/null
 
 if [ -d /sys/class/net/$bridge ]; then
   for port in "/sys/class/net/$bridge/brif"/*; do
-    [ -e "$port" ] && ip link delete "$(basename "$port")"
+    [ -e "$port" ] && ip link delete "$(basename "$port")" 2>/dev/null # it may have gone with its pod meanwhile
   done
   ip link delete $bridge
 fi

@@ -29,8 +29,11 @@ pub async fn run(world: &World, report: &mut Report) {
     }
     let what = "a manifest that breaks a rule is refused, in the field's words";
     tell(report, what, broken_rule(world)).await;
-    elsewhere(world, report).await;
+    let unplaced = elsewhere(world, report).await;
     refused(world, report).await;
+    // Last of these: a pod without a node is given half a minute, in which the others were told.
+    let class = unplaced.says(types::REDIS_READY, "False", reasons::STORAGE_CLASS_MISSING, &["nowhere"]);
+    tell(report, "a storage class that is not there is named", class).await;
     let what = "an operator that finds an older definition says so, and how to upgrade it";
     // On the heap: it holds the whole definition.
     tell(report, what, Box::pin(older_definition(world))).await;
@@ -70,8 +73,8 @@ async fn broken_rule(world: &World) -> Result<String> {
     }
 }
 
-/// A storage class that is not there, Secrets that are not there, and stores that do not answer.
-async fn elsewhere(world: &World, report: &mut Report) {
+/// Secrets that are not there, and stores that do not answer; with a storage class that is not there.
+async fn elsewhere(world: &World, report: &mut Report) -> Pipeline {
     let pipeline = pipeline(world, "elsewhere");
     let spec = json!({
         "redis": {"storageClassName": "nowhere"},
@@ -103,8 +106,7 @@ async fn elsewhere(world: &World, report: &mut Report) {
         Ok(format!("{postgres}\n{mongodb}"))
     };
     tell(report, "external stores that do not answer are named, with their addresses", unreachable).await;
-    let class = pipeline.says(types::REDIS_READY, "False", reasons::STORAGE_CLASS_MISSING, &["nowhere"]);
-    tell(report, "a storage class that is not there is named", class).await;
+    pipeline
 }
 
 /// A password that a store refuses, and an image that is not there.

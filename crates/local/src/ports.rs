@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-/// Below what the system gives to outgoing connections where it is not told otherwise, and above most services.
-const RANGE: std::ops::Range<u16> = 10_000..32_768;
+/// Below what the system gives to outgoing connections where it is not told otherwise, and below Kubernetes' ports of nodes;
+/// above most services and above Kubernetes' own.
+const RANGE: std::ops::Range<u16> = 11_000..30_000;
 /// Tries before the system may choose: with half of the range in use, one in a million fails so often.
 const TRIES: u32 = 20;
 

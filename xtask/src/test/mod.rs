@@ -15,8 +15,8 @@ use job::Job;
 /// Jobs at once. More would make starts of stores so slow that tests wait for one another.
 const AT_ONCE: usize = 3;
 /// Those that take longest come first, so that none is left alone at the end.
-const LONGEST: [&str; 7] =
-    ["soak", "component", "frontend/test.sh", "charts/test.sh", "dev", "reading", "faults"];
+const LONGEST: [&str; 8] =
+    ["frontend/test.sh", "soak", "component", "lost", "charts/test.sh", "dev", "reading", "faults"];
 
 /// Runs all tests, those of the chart and of the console included; with arguments only `cargo test` with them.
 pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {

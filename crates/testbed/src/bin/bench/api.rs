@@ -19,12 +19,8 @@ const LOAD: Duration = Duration::from_secs(5);
 
 /// Measures requests of `events` events over so many connections.
 pub async fn run(events: usize, connections: usize) -> Result<(), Failure> {
-    let options = Options {
-        spec: "{redis: {memory: 6Gi}}",
-        workers: 0,
-        api_env: vec![("LOG_LEVEL", "warn")],
-        ..Options::default()
-    };
+    let options =
+        Options { spec: crate::SPEC, workers: 0, api_env: vec![("LOG_LEVEL", "warn")], ..Options::default() };
     let pipeline = Pipeline::start(options).await;
     let (accepted, meter) = (Arc::new(AtomicU64::new(0)), Meter::start(&pipeline)?);
     let (mut tasks, end) = (JoinSet::new(), Instant::now() + LOAD);

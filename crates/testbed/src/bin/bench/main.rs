@@ -36,6 +36,8 @@ const SECTIONS: &[(&str, bool)] = &[
 ];
 /// No section takes longer, whatever the machine; on two quiet cores all of them together take three minutes.
 const SECTION_MAX: Duration = Duration::from_secs(100);
+/// Of every pipeline: a Redis that holds a section's frames.
+const SPEC: &str = "{redis: {memory: 6Gi, storageSize: 12Gi}}";
 /// The argument that says "you are one section".
 const ONE: &str = "--section";
 
@@ -112,4 +114,16 @@ fn double() -> Result<tempfile::TempDir, Failure> {
         symlink(program, folder.path().join(name))?;
     }
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manifest_of_the_pipelines_is_good() {
+        let text = format!(
+            "apiVersion: eventpipeline.dev/v1alpha1\nkind: EventPipeline\nmetadata: {{name: bench}}\nspec: {}\n",
+            super::SPEC
+        );
+        eventpipeline::manifest::Manifest::parse(&text).unwrap();
+    }
 }

@@ -28,12 +28,8 @@ const PARTS: [Cell; 5] = [Cell::Api, Cell::Redis, Cell::Worker, Cell::Store, Cel
 
 pub async fn run() -> Result<(), Failure> {
     let quiet = vec![("LOG_LEVEL", "warn")];
-    let options = Options {
-        spec: "{redis: {memory: 4Gi}}",
-        api_env: quiet.clone(),
-        worker_env: quiet,
-        ..Options::default()
-    };
+    let options =
+        Options { spec: crate::SPEC, api_env: quiet.clone(), worker_env: quiet, ..Options::default() };
     let pipeline = Arc::new(Pipeline::start(options).await);
     let meter = Meter::start(&pipeline)?;
     let (acknowledged, mut late_ms) = offer(&pipeline).await?;

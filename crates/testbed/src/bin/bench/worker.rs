@@ -61,7 +61,7 @@ pub async fn storing(name: &str, events: usize) -> Result<(), Failure> {
 }
 
 async fn start(worker_env: Vec<(&'static str, &'static str)>) -> Pipeline {
-    let spec = "{redis: {memory: 6Gi}}";
+    let spec = crate::SPEC;
     Pipeline::start(Options { spec, workers: 0, worker_env, ..Options::default() }).await
 }
 
