@@ -71,6 +71,7 @@ generate: ## Make .env.example, docs/openapi.json, docs/reference and the defini
 
 bench: deps ## Figures, each beside a limit or peer of the same run (3 min); as root on Debian those of the operator, too
 	@cargo build --release --workspace --bins
+	@if command -v npm >/dev/null; then npm --prefix crates/testbed/peer ci --no-audit --no-fund --loglevel=error; fi
 	@$(target)/release/bench
 	@if [ "$$(id -u)" = 0 ]; then PROFILE=release e2e/run.sh --only scaling,figures; \
 	  else echo "the operator's figures need a cluster, and that needs root: see make e2e"; fi

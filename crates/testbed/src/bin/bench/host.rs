@@ -27,11 +27,17 @@ pub struct Meter {
 impl Meter {
     /// Starts to count, for every process of the pipeline that runs now, and for this one, which sends.
     pub fn start(pipeline: &Pipeline) -> Result<Self, Failure> {
+        let apis = pipeline.processes.apis.iter().filter_map(local::Process::pid).collect();
+        Self::beside(pipeline, apis)
+    }
+
+    /// The same with these processes in the API's place.
+    pub fn beside(pipeline: &Pipeline, apis: Vec<u32>) -> Result<Self, Failure> {
         let processes = &pipeline.processes;
         let pids = |of: &[local::Process]| of.iter().filter_map(local::Process::pid).collect();
         let mut parts = Vec::new();
         for (cpu, memory, pids) in [
-            (Cell::Api, Some(Cell::ApiMib), pids(&processes.apis)),
+            (Cell::Api, Some(Cell::ApiMib), apis),
             (Cell::Redis, Some(Cell::RedisMib), processes.stores.redis.pid().into_iter().collect()),
             (Cell::Worker, Some(Cell::WorkerMib), pids(&processes.workers)),
             (Cell::Store, Some(Cell::StoreMib), pids(&processes.stores.mongo.servers)),

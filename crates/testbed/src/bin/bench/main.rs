@@ -10,6 +10,7 @@
 mod api;
 mod frames;
 mod host;
+mod node;
 mod peers;
 mod sender;
 mod table;
