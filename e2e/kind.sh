@@ -24,6 +24,8 @@ for tool in docker:https://docs.docker.com/get-docker kind:https://kind.sigs.k8s
   command -v "${tool%%:*}" >/dev/null || missing+=("${tool%%:*} (${tool#*:})")
 done
 [ ${#missing[@]} -eq 0 ] || { echo "make kind needs:" >&2; printf '  %s\n' "${missing[@]}" >&2; exit 2; }
+minor=$(kind version | sed -nE 's/^kind v?0\.([0-9]+)\..*/\1/p')
+[ "${minor:-24}" -ge 24 ] || fail "kind is 0.$minor, and its network carries out policies from 0.24 on: https://kind.sigs.k8s.io"
 docker info >/dev/null 2>&1 || fail "Docker does not answer: start it, or add yourself to its group"
 
 if [ "$what" = down ]; then exec kind delete cluster --name "$cluster"; fi
