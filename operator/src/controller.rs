@@ -85,7 +85,7 @@ pub async fn wait_for_definition(
         };
         if fields(&installed) != fields(&crd::definition()) {
             tracing::warn!(
-                "the definition {DEFINITION} in the cluster is not this operator's. An older one drops fields or does not check them: upgrade the release with crds.install=true, or apply its crds/eventpipelines.yaml. With a newer one, upgrade the operator"
+                "the definition {DEFINITION} in the cluster is not this operator's. An older one drops fields or does not check them: upgrade the release with crds.install=true, or apply crds/eventpipelines.yaml of its source. With a newer one, upgrade the operator"
             );
         }
     }

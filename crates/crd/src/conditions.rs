@@ -83,7 +83,7 @@ reasons! {
     UP_TO_DATE = "UpToDate";
     /// Nothing stands still.
     PROGRESSING = "Progressing";
-    /// Of an Event: somebody changed an object of the pipeline, and it is as the spec asks again.
+    /// Of an Event: somebody changed what is the operator's in an object, and it is as the spec asks again.
     CHANGE_UNDONE = "ChangeUndone";
 
     /// The spec asks for something that cannot be; the message names the fields.

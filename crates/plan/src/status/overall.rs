@@ -104,7 +104,9 @@ pub fn stalled(observed: &Observed) -> Verdict {
     ] {
         match answer {
             Answer::Refused(why) => {
-                all.push((reasons::AUTHENTICATION_FAILED, format!("{name} refuses the operator: {why}")));
+                let words =
+                    format!("{name} refuses the operator: {why}; correct user and password in its Secret");
+                all.push((reasons::AUTHENTICATION_FAILED, words));
             }
             Answer::Unsuitable(why) => all.push((reasons::STORE_UNSUITABLE, format!("{name}: {why}"))),
             Answer::NotAsked | Answer::Answered | Answer::Full(_) | Answer::Unreachable(_) => (),
