@@ -31,7 +31,8 @@ export async function startBrowser(origin) {
       reducedMotion: "reduce",
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    // Other tests and a whole cluster may share the cores.
+    page.setDefaultTimeout(45_000);
     current = page;
     page.on("request", (request) => {
       const url = request.url();

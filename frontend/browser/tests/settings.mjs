@@ -16,10 +16,15 @@ test("theme and time zone chosen in settings or in the top bar are one, and stay
   await page.getByLabel("Theme", { exact: true }).selectOption("dark");
   await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
   await page.getByLabel("Theme: dark").waitFor();
+  // "Saved" may still be about the theme: what is asked for again must have been kept.
+  const kept = page.waitForResponse(
+    (response) => response.ok() && (response.request().postData() ?? "").includes("Asia/Tokyo"),
+  );
   await page.getByLabel("Time zone").selectOption("Asia/Tokyo");
   await page.getByLabel("Times: Asia/Tokyo").waitFor();
   await page.getByText(/^Now it is \d{4}-\d\d-\d\d .* GMT\+9$/).waitFor();
   await page.getByText("Saved", { exact: true }).waitFor();
+  await kept;
   await page.reload({ waitUntil: "commit" });
   await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
   await page.getByLabel("Times: Asia/Tokyo").waitFor();
